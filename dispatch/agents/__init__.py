@@ -1,0 +1,1 @@
+"""What listens: thin agents that parse, load, decide, save and publish."""

@@ -1,0 +1,50 @@
+"""Faust as a host: it runs agents, services, supervision and the web server; it never talks to Kafka itself.
+
+Faust's own consumer can lose events on a crash, so that its Kafka parts are switched off here, and a
+:class:`~dispatch.agents.feed.Feed` carries batches into channels instead.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.app.base import BootStrategy
+from mode.supervisors import CrashingSupervisor
+from mode.types import ServiceT
+
+
+class _HostOnly(BootStrategy):
+    """Starts sensors, the web server and agents: nothing of Kafka, no tables."""
+
+    enable_kafka = False
+    enable_kafka_consumer = False
+    enable_kafka_producer = False
+
+    def server(self) -> Iterable[ServiceT]:
+        return self._chain(self.sensors(), self.web_server(), self.agents())
+
+
+class HostApp(faust.App):
+    """A Faust app whose agents listen to channels that feeds fill."""
+
+    BootStrategy = _HostOnly
+
+    async def _wait_for_table_recovery_completed(self) -> bool:
+        return False
+
+
+def make_host(name: str, folder: Path, web_port: int | None) -> HostApp:
+    """An app that ends its process when an agent breaks, rather than limp on."""
+    options: dict[str, Any] = {"web_enabled": web_port is not None}
+    if web_port is not None:
+        options |= {"web_port": web_port, "web_bind": "127.0.0.1"}
+    return HostApp(
+        name,
+        broker="kafka://127.0.0.1:1",
+        store="memory://",
+        datadir=str(folder / "faust"),
+        agent_supervisor=CrashingSupervisor,
+        stream_wait_empty=False,
+        **options,
+    )

@@ -1,0 +1,140 @@
+"""The one reader of the config folder: YAML in, a checked :class:`~dispatch.rules.policy.Policy` out.
+
+``settings.py`` reads the environment and calls this; nothing else reads these files. Everything wrong is
+reported at once, each with file, line, column, what it is and what was expected: first the form of all files
+(YAML, keys, types), then, when every part can be read, the references between them.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from dispatch.config_explain import explain
+from dispatch.config_yaml import ConfigErrors, ConfigFault, YamlFile
+from dispatch.config_yaml import Path as Where
+from dispatch.models.policy import PolicyDocument
+from dispatch.models.roster import Roster
+from dispatch.rules.policy import Policy, compile_policy
+from dispatch.rules.policy_checks import Finding, check
+from dispatch.rules.roster import check_roster
+
+__all__ = ["FILES", "ROSTER_FILE", "ConfigErrors", "ConfigFault", "load_config", "load_roster"]
+
+FILES: Final = {
+    "site": "site.yaml",
+    "territories": "territories.yaml",
+    "trades": "trades.yaml",
+    "calendars": "calendars.yaml",
+    "sla": "sla.yaml",
+    "ladders": "ladders.yaml",
+    "matching": "matching.yaml",
+    "duplicates": "matching.yaml",
+    "reasons": "reasons.yaml",
+    "lexicon": "lexicon.yaml",
+}
+"""Each part of the policy document, and its file; ``duplicates`` is a key of ``matching.yaml``."""
+
+ROSTER_FILE: Final = "roster.yaml"
+
+_KEYS_WITHIN: Final = frozenset({"duplicates"})
+_Model = TypeVar("_Model", bound=BaseModel)
+_Places = dict[str, tuple[YamlFile, Where]]
+
+
+def load_config(folder: Path) -> Policy:
+    """Read, check and compile the policy in ``folder``.
+
+    Raises:
+        ConfigErrors: with everything that is wrong.
+    """
+    files = {name: _read(folder, name) for name in dict.fromkeys(FILES.values())}
+    document = _validated(PolicyDocument, _parts(files), _places(files))
+    _refuse(_located(check(document), _places(files)))
+    return compile_policy(document)
+
+
+def load_roster(folder: Path, policy: Policy) -> Roster:
+    """Read the roster in ``folder`` and check it against ``policy``.
+
+    Raises:
+        ConfigErrors: with everything that is wrong.
+    """
+    file = _read(folder, ROSTER_FILE)
+    _refuse(file.faults)
+    places: _Places = {field: (file, (field,)) for field in Roster.model_fields}
+    roster = _validated(Roster, file.data, places)
+    _refuse(_located(check_roster(roster, policy), places))
+    return roster
+
+
+def _read(folder: Path, name: str) -> YamlFile:
+    try:
+        return YamlFile(name, (folder / name).read_text("utf-8"))
+    except FileNotFoundError:
+        problem, expected = "the file is missing", f"it in the folder {folder.name!r}"
+    except UnicodeDecodeError as error:
+        problem, expected = f"not UTF-8 at byte {error.start}", "text in UTF-8"
+    except OSError as error:
+        problem, expected = f"the file cannot be read: {error.strerror}", "a readable file"
+    file = YamlFile(name, "null")
+    file.faults.append(ConfigFault(name, None, problem, expected))
+    return file
+
+
+def _parts(files: dict[str, YamlFile]) -> dict[str, Any]:
+    """The document as plain values. A file that could not be read is left out."""
+    parts: dict[str, Any] = {}
+    for field, name in FILES.items():
+        data = files[name].data
+        if field not in _KEYS_WITHIN:
+            if data is not None or not files[name].faults:
+                inner = _KEYS_WITHIN if isinstance(data, dict) and name == FILES["matching"] else ()
+                parts[field] = {k: v for k, v in data.items() if k not in inner} if inner else data
+        elif isinstance(data, dict) and field in data:
+            parts[field] = data[field]
+    return parts
+
+
+def _places(files: dict[str, YamlFile]) -> _Places:
+    """For each part of the document its file, and the path to it within the file."""
+    return {field: (files[name], (field,) if field in _KEYS_WITHIN else ()) for field, name in FILES.items()}
+
+
+def _validated(model: type[_Model], data: object, places: _Places) -> _Model:
+    files = {id(file): file for file, _ in places.values()}
+    faults = [fault for file in files.values() for fault in file.faults]
+    try:
+        document = model.model_validate(data)
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            path, what, expected, at_key = explain(each, model)
+            file, where = _place(each["loc"], path, places)
+            if not (file.data is None and file.faults):
+                faults.append(file.fault(where, what, expected, at_key=at_key))
+        _refuse(faults)
+        raise
+    _refuse(faults)
+    return document
+
+
+def _located(findings: Iterable[Finding], places: _Places) -> list[ConfigFault]:
+    faults: list[ConfigFault] = []
+    for finding in findings:
+        file, where = _place(finding.path, finding.path, places)
+        faults.append(file.fault(where, finding.what, finding.expected))
+    return faults
+
+
+def _place(loc: Where, path: Where, places: _Places) -> tuple[YamlFile, Where]:
+    """The file that ``loc`` lies in, and ``path`` as seen from its root."""
+    if not loc or str(loc[0]) not in places:
+        return next(iter(places.values()))[0], path
+    file, prefix = places[str(loc[0])]
+    return file, (*prefix, *path[1:])
+
+
+def _refuse(faults: list[ConfigFault]) -> None:
+    if faults:
+        raise ConfigErrors(faults)

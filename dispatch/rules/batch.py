@@ -1,0 +1,198 @@
+"""One batch of one territory: its commands decided in order, what waits matched, and the end marked.
+
+The same function serves the live lane, a simulation and a replay.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from dispatch import __version__
+from dispatch.errors import Rejected
+from dispatch.models.commands import Command
+from dispatch.rules.clocks import next_timer
+from dispatch.rules.decide import decide
+from dispatch.rules.draft import Draft
+from dispatch.rules.events import Event
+from dispatch.rules.policy import Policy
+from dispatch.rules.rounds import match_waiting
+from dispatch.rules.state import Data, text_of
+from dispatch.rules.territory import Territory, next_shift_change
+
+
+@dataclass(slots=True, kw_only=True)
+class Refusal:
+    """A command that could not be obeyed (``theirs``), or that broke a rule (``ours``)."""
+
+    command: Command
+    code: str
+    errors: list[Data]
+    ours: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Decided:
+    """What a batch led to: events in order of sequence (the last is ``lane.decided``), commands to other lanes."""
+
+    events: list[Event] = field(default_factory=list)
+    sent: list[Command] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    repeated: int = 0
+
+
+def decide_batch(
+    territory: Territory, commands: Sequence[Command], policies: Mapping[str, Policy], now: datetime, batch_id: str,
+    positions: Mapping[str, Data],
+) -> Decided:
+    """Decide the commands one after another, then match, then mark the end. Changes the territory.
+
+    ``positions`` is how far each input topic has been read with this batch. A command that fails leaves no trace
+    but its refusal; the others go on.
+    """
+    decided = Decided()
+    for command in commands:
+        _decide_one(territory, command, policies, now, decided)
+    first_of_round = len(decided.events)
+    for draft in match_waiting(territory, policies, now, ""):
+        _keep(territory, draft, decided)
+    _name_round(territory, decided.events, first_of_round)
+    _mark_end(territory, decided, now, batch_id, positions)
+    return decided
+
+
+def _decide_one(
+    territory: Territory, command: Command, policies: Mapping[str, Policy], now: datetime, decided: Decided
+) -> None:
+    if command.type == "policy.activated":
+        _activate(territory, command, policies, decided)
+        return
+    try:
+        draft = decide(territory, command, policies, now)
+    except Rejected as error:
+        errors: list[Data] = [{**one} for one in error.errors]
+        decided.refused.append(Refusal(command=command, code=error.code, errors=errors))
+    except Exception as error:  # noqa: BLE001 -- one bad command must not stop its lane; it becomes a dead letter
+        told = f"{type(error).__name__}: {error}"
+        failure: Data = {"path": "", "message": told}
+        decided.refused.append(Refusal(command=command, code="decide-failed", errors=[failure], ours=True))
+    else:
+        decided.repeated += draft.repeated
+        _keep(territory, draft, decided)
+    if command.sender is not None:
+        known = territory.edges.get(command.sender, 0)
+        territory.edges[command.sender] = max(known, command.sender_sequence)
+
+
+def _activate(territory: Territory, command: Command, policies: Mapping[str, Policy], decided: Decided) -> None:
+    version = command.data["version"]
+    if version not in policies:
+        errors: list[Data] = [{"path": "version", "message": f"policy {version} is not on the policies topic"}]
+        decided.refused.append(Refusal(command=command, code="unknown-policy", errors=errors))
+    elif version == territory.policy_version:
+        decided.repeated += 1
+    else:
+        territory.policy_version = version
+        territory.look_again()
+
+
+def _keep(territory: Territory, draft: Draft, decided: Decided) -> None:
+    draft.commit()
+    decided.events.extend(draft.events)
+    decided.sent.extend(draft.sent)
+
+
+def _name_round(territory: Territory, events: list[Event], first: int) -> None:
+    """What matching decided is caused by the ``lane.decided`` that ends the batch; now its number is known."""
+    round_id = f"{territory.tenant}:{territory.id}:{territory.sequence + 1}"
+    for number in range(first, len(events)):
+        event = events[number]
+        if event.type == "assignment.evaluated":
+            event.data["round"] = round_id
+        events[number] = replace(event, causation=round_id)
+
+
+def _mark_end(
+    territory: Territory, decided: Decided, now: datetime, batch_id: str, positions: Mapping[str, Data]
+) -> None:
+    territory.positions |= positions
+    territory.now = now
+    territory.batch_id = batch_id
+    due = next_due(territory)
+    data: Data = {
+        "tenant": territory.tenant,
+        "territory": territory.id,
+        "batch_id": batch_id,
+        "positions": dict(territory.positions),
+        "now": text_of(now),
+        "policy_version": territory.policy_version,
+        "engine_version": __version__,
+        "events": len(decided.events),
+        "repeated": decided.repeated,
+        "refused": len(decided.refused),
+        "edges": dict(territory.edges),
+        "next_due_at": text_of(due) if due else None,
+    }
+    territory.sequence += 1
+    event = Event(
+        sequence=territory.sequence,
+        type="lane.decided",
+        subject=territory.id,
+        time=text_of(now),
+        data=data,
+        policy_version=territory.policy_version,
+    )
+    decided.events.append(event)
+
+
+def next_due(territory: Territory) -> datetime | None:
+    """The earliest timer that the territory waits for."""
+    return min((at for at, _id in territory.timers.values()), default=None)
+
+
+def retime(territory: Territory) -> tuple[list[str], list[tuple[datetime, str]]]:
+    """Bring the territory's timers up to its changed orders and technicians: ids to drop, and timers to add."""
+    dropped: list[str] = []
+    added: list[tuple[datetime, str]] = []
+    fresh = {order_id: next_timer(order) for order_id, order in territory.changed_orders.items()}
+    fresh |= {f"technician/{one.id}": next_shift_change(one) for one in territory.changed_technicians.values()}
+    for owner, timer in fresh.items():
+        old = territory.timers.get(owner)
+        if old == timer:
+            continue
+        if old is not None:
+            dropped.append(old[1])
+        if timer is None:
+            territory.timers.pop(owner, None)
+        else:
+            territory.timers[owner] = timer
+            added.append(timer)
+    return dropped, added
+
+
+def fold_end(territory: Territory, event: Event) -> None:
+    """Fold a ``lane.decided`` read back from the log: how far the territory has come."""
+    data = event.data
+    territory.positions = dict(data["positions"])
+    territory.edges = dict(data.get("edges") or {})
+    territory.policy_version = data["policy_version"]
+    territory.batch_id = data["batch_id"]
+    territory.now = datetime.fromisoformat(data["now"])
+    territory.sequence = event.sequence
+
+
+def state_hash(territory: Territory, finals: Mapping[str, bytes]) -> str:
+    """A hash of everything a territory knows: open orders, technicians, tombstones, position and sequence (I8)."""
+    digest = hashlib.sha256()
+    encode = msgspec.msgpack.Encoder(order="deterministic").encode
+    for order_id in sorted(territory.orders):
+        digest.update(encode(territory.orders[order_id]))
+    for technician_id in sorted(territory.technicians):
+        digest.update(encode(territory.technicians[technician_id]))
+    for order_id in sorted(finals):
+        digest.update(finals[order_id])
+    digest.update(encode([territory.sequence, territory.opened, territory.positions, territory.edges]))
+    return digest.hexdigest()[:32]

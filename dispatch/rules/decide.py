@@ -1,0 +1,67 @@
+"""The front door of the rules: one command and the state it meets, into the events that follow from it."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from dispatch.errors import Rejected
+from dispatch.models.commands import Command
+from dispatch.rules.desk_moves import DESK_ACTIONS
+from dispatch.rules.draft import Draft
+from dispatch.rules.escalating import fire_due
+from dispatch.rules.lifecycle import authorise
+from dispatch.rules.opening import adopt, open_order
+from dispatch.rules.policy import Policy
+from dispatch.rules.reporter import REPORTER_ACTIONS
+from dispatch.rules.staff import change_shift, remove_technician, report_position, update_technician
+from dispatch.rules.state import Data, Order
+from dispatch.rules.territory import Territory
+from dispatch.rules.work import WORK_ACTIONS
+
+ACTIONS: dict[str, Callable[[Draft, Order, str, Data], None]] = WORK_ACTIONS | REPORTER_ACTIONS | DESK_ACTIONS
+
+
+def decide(territory: Territory, command: Command, policies: Mapping[str, Policy], now: datetime) -> Draft:
+    """Decide one command. The territory is not changed; the draft is committed by who keeps it.
+
+    Raises Rejected when the command cannot be obeyed; whatever else it raises is a fault of ours.
+    """
+    draft = Draft(territory, policies, now, command)
+    if command.sender is not None and command.sender_sequence <= territory.edges.get(command.sender, 0):
+        draft.repeated = True
+        return draft
+    rule = RULES.get(command.type)
+    if rule is None:
+        raise Rejected("unknown-command", f"no rule for {command.type!r}", "type")
+    rule(draft, command)
+    return draft
+
+
+def act(draft: Draft, command: Command) -> None:
+    """An action on an order: once, however often it is sent; forwarded when the order has moved."""
+    order = draft.known(command.order_id or "")
+    if command.id in order.handled:
+        draft.repeated = True
+        return
+    action = command.data["action"]
+    data = command.data["data"]
+    if order.moved_to is not None:
+        draft.tell("work-order.updated", order, {"forwarded_to": order.moved_to, "action_id": command.id})
+        draft.forward(order.moved_to, command)
+        return
+    authorise(action, data["actor"]["role"])
+    ACTIONS[action](draft, order, action, data)
+
+
+RULES: dict[str, Callable[[Draft, Command], None]] = {
+    "open": open_order,
+    "act": act,
+    "adopt": adopt,
+    "due": fire_due,
+    "technician.updated": update_technician,
+    "technician.removed": remove_technician,
+    "shift.planned": change_shift,
+    "shift.started": change_shift,
+    "shift.ended": change_shift,
+    "shift.absent": change_shift,
+    "position.reported": report_position,
+}

@@ -1,0 +1,122 @@
+"""The names of places as people write them, made comparable, and found in a text.
+
+三号楼, 3号楼 and ３ 号楼 are one name; so are Dorm-3 and dorm 3.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from dispatch.rules.geometry import Point
+from dispatch.rules.policy import AreaNode, Policy
+
+NAMED_KINDS = frozenset({"campus", "zone", "building", "outdoor"})
+"""The kinds of area that people name on their own; a floor or a room is only said inside a building."""
+
+_DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
+_NUMERAL = re.compile("[零〇一二两三四五六七八九十百]+")
+_GAP = re.compile(r"(?<=[^a-z])[\s\-_]+|[\s\-_]+(?=[^a-z])")
+_SPACES = re.compile(r"[\s\-_]+")
+
+
+def plain_name(text: str) -> str:
+    """A name as it is compared: NFKC, casefolded, numerals as digits, no spaces but between Latin words."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return _SPACES.sub(" ", _GAP.sub("", _NUMERAL.sub(_digits, folded))).strip()
+
+
+class AreaNames:
+    """The names of a policy's areas, indexed by first character for a scan of a text, longest first."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Index all areas, territories and assets of ``policy``; use through ``policy.compiled(AreaNames)``."""
+        self.by_name: dict[str, list[AreaNode]] = {}
+        for node in policy.areas.values():
+            if node.kind in NAMED_KINDS:
+                for name in {plain_name(each) for each in (node.name.zh, node.name.en, *node.aliases)}:
+                    self.by_name.setdefault(name, []).append(node)
+        self.by_first: dict[str, list[str]] = {}
+        for name in sorted(self.by_name, key=lambda each: (-len(each), each)):
+            if name:
+                self.by_first.setdefault(name[0], []).append(name)
+        self.territories = {
+            plain_name(name): each.id
+            for each in policy.territories.values()
+            for name in (each.id, each.name.zh, each.name.en)
+        }
+        assets = {a.code.casefold(): a.area for each in policy.territories.values() for a in each.assets}
+        self.assets = {code: area for code, area in assets.items() if not code.endswith("*")}
+        self.prefixes = sorted(
+            ((code[:-1], area) for code, area in assets.items() if code.endswith("*")),
+            key=lambda pair: (-len(pair[0]), pair[0]),
+        )
+        self.bounds: list[tuple[str, tuple[Point, ...]]] = [
+            (each.id, each.bounds) for each in policy.territories.values() if each.bounds
+        ]
+        self.buildings: list[tuple[AreaNode, Point]] = [
+            (node, (node.lat, node.lon))
+            for node in policy.areas.values()
+            if node.kind == "building" and node.own_position and node.lat is not None and node.lon is not None
+        ]
+
+    def asset(self, code: str) -> str | None:
+        """The area of an asset code, by the code itself or its longest known prefix."""
+        folded = code.casefold()
+        found = self.assets.get(folded)
+        if found is None:
+            found = next((area for prefix, area in self.prefixes if folded.startswith(prefix)), None)
+        return found
+
+    def scan(self, text: str, territory: str | None) -> tuple[AreaNode, int] | None:
+        """The area that a plain text names, and where the name ends: buildings first, then longer names."""
+        best: tuple[tuple[bool, int], AreaNode, int] | None = None
+        skip_to = 0
+        for at, char in enumerate(text):
+            if at < skip_to or char not in self.by_first:
+                continue
+            for name in self.by_first[char]:
+                end = at + len(name)
+                if not text.startswith(name, at) or _cuts_a_word(text, at, end):
+                    continue
+                node = choose(self.by_name[name], territory)
+                if node is not None:
+                    rank = (node.kind == "building", len(name))
+                    if best is None or rank > best[0]:
+                        best = (rank, node, end)
+                    skip_to = end
+                    break
+        return (best[1], best[2]) if best else None
+
+
+def _digits(found: re.Match[str]) -> str:
+    """A Chinese numeral as digits: 三 is 3, 十一 is 11, 一百零二 is 102, and 五一二 is 512."""
+    word = found[0]
+    if "十" not in word and "百" not in word:
+        return "".join(str(_DIGITS[char]) for char in word)
+    total, last = 0, 0
+    for char in word:
+        if char in _DIGITS:
+            last = _DIGITS[char]
+        else:
+            unit = 10 if char == "十" else 100
+            total += (last or 1) * unit
+            last = 0
+    return str(total + last)
+
+
+def _cuts_a_word(text: str, start: int, end: int) -> bool:
+    """Whether a name at this place is only part of a longer number or Latin word."""
+    return (start > 0 and _same_word(text[start - 1], text[start])) or (
+        end < len(text) and _same_word(text[end - 1], text[end])
+    )
+
+
+def _same_word(left: str, right: str) -> bool:
+    if not (left.isascii() and right.isascii()):
+        return False
+    return (left.isdigit() and right.isdigit()) or (left.isalpha() and right.isalpha())
+
+
+def choose(nodes: Iterable[AreaNode], territory: str | None) -> AreaNode | None:
+    """The first of some areas of one name that lies in ``territory`` (None: in any)."""
+    return next((node for node in nodes if territory in {None, node.territory}), None)

@@ -1,0 +1,321 @@
+"""What must hold between the parts of a policy, beyond the shape of each: one function is one rule.
+
+A check gets the whole document and yields a :class:`Finding` with the path into the document, so that the
+reader of the config folder can point at the line. It never raises: a document with findings is not compiled.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from dispatch.models.policy import URGENCIES, Area, Calendar, PolicyDocument, When
+from dispatch.rules.geometry import crossing_edges
+from dispatch.rules.names import NAMED_KINDS, plain_name
+from dispatch.rules.policy import fits
+
+Path = tuple[str | int, ...]
+Check = Callable[[PolicyDocument], "Iterator[Finding]"]
+
+WORK_TARGETS = ("accept", "arrive", "resolve", "confirm")
+"""What every row of the SLA table promises; one that may meet an order without a trade adds `triage`."""
+
+_DAY_S = 86_400
+_NAMES_SHOWN = 12
+_CORNERS = 3
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing wrong: where in the document, what, and what was expected there."""
+
+    path: Path
+    what: str
+    expected: str
+
+
+def check(document: PolicyDocument) -> list[Finding]:
+    """All findings of all checks, in the order of :data:`CHECKS`; empty if the document can be compiled."""
+    return [finding for each in CHECKS for finding in each(document)]
+
+
+def unknown(path: Path, what: str, name: str, known: Iterable[str]) -> Finding | None:
+    """A finding if ``name`` is not among ``known``, with the nearest name that is."""
+    names = sorted(known)
+    if name in names:
+        return None
+    shown = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
+    near = get_close_matches(name, names, 1)
+    hint = f" (did you mean '{near[0]}'?)" if near else ""
+    return Finding(path, f"unknown {what} '{name}'", f"one of: {shown or 'none is defined'}{hint}")
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether the IANA time zone database knows ``name``."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # not found, not a plain name, the name of a folder
+        return False
+    return True
+
+
+def check_site(document: PolicyDocument) -> Iterator[Finding]:
+    """The default territory exists, the time zone is known, no territory is named twice."""
+    ids = [each.id for each in document.territories]
+    if missing := unknown(("site", "default_territory"), "territory", document.site.default_territory, ids):
+        yield missing
+    if not is_time_zone(document.site.timezone):
+        yield _bad_zone(("site", "timezone"), document.site.timezone)
+    yield from _twice(((("territories", n, "id"), name) for n, name in enumerate(ids)), "territory id")
+
+
+def check_areas(document: PolicyDocument) -> Iterator[Finding]:
+    """No area id occurs twice, and no name or alias points at two places of one territory."""
+    found = [(path, area) for path, _, area in _areas(document)]
+    yield from _twice((((*path, "id"), area.id) for path, area in found), "area id")
+    for number, territory in enumerate(document.territories):
+        owners: dict[str, str] = {}
+        for path, area in _walk(territory.areas, ("territories", number, "areas")):
+            for where, name in _names(path, area):
+                first = owners.setdefault(plain_name(name), area.id)
+                if first != area.id:
+                    what = f"'{name}' names both '{first}' and '{area.id}'"
+                    yield Finding(where, what, "a name or alias that is its own within the territory")
+
+
+def check_bounds(document: PolicyDocument) -> Iterator[Finding]:
+    """The bounds of a territory are a polygon: three corners or more, on the globe, no edges crossing."""
+    for number, territory in enumerate(document.territories):
+        path: Path = ("territories", number, "bounds")
+        points = territory.bounds
+        if points and len(set(points)) < _CORNERS:
+            yield Finding(path, f"bounds with {len(set(points))} different points", "at least 3 corners")
+        for index, (lat, lon) in enumerate(points):
+            if not (-90 <= lat <= 90 and -180 <= lon <= 180):  # noqa: PLR2004 - degrees of the globe
+                expected = "[latitude -90 to 90, longitude -180 to 180]"
+                yield Finding((*path, index), f"the point {lat}, {lon} is not on the globe", expected)
+        if crossing := crossing_edges(points):
+            what = f"the edges that start at points {crossing[0]} and {crossing[1]} cross"
+            yield Finding((*path, crossing[1]), what, "corners in order around the territory")
+
+
+def check_assets(document: PolicyDocument) -> Iterator[Finding]:
+    """Assets stand in areas of their territory, and no code is covered by another."""
+    seen: list[tuple[str, str]] = []
+    for number, territory in enumerate(document.territories):
+        ids = [area.id for _, area in _walk(territory.areas, ())]
+        for index, asset in enumerate(territory.assets):
+            path: Path = ("territories", number, "assets", index)
+            if missing := unknown((*path, "area"), "area", asset.area, ids):
+                yield missing
+            code = asset.code.casefold()
+            for other, other_code in seen:
+                if _overlap(code, other):
+                    what = f"the asset code '{asset.code}' overlaps '{other_code}'"
+                    yield Finding((*path, "code"), what, "codes and prefixes that exclude each other")
+            seen.append((code, asset.code))
+
+
+def check_calendars(document: PolicyDocument) -> Iterator[Finding]:
+    """Time zones are known, intervals are in order and apart, and there is some working time."""
+    for key, calendar in document.calendars.items():
+        path: Path = ("calendars", key)
+        if not is_time_zone(calendar.timezone):
+            yield _bad_zone((*path, "timezone"), calendar.timezone)
+        if not calendar.always and not any(calendar.week.values()):
+            yield Finding(path, f"the calendar '{key}' has no working time", "`always: true`, or `week`")
+        yield from _intervals(calendar, path)
+
+
+def check_sla(document: PolicyDocument) -> Iterator[Finding]:
+    """Rows name known things, make all the promises they must, and warn at rising fractions."""
+    rows = document.sla
+    yield from _twice(((("sla", n, "id"), row.id) for n, row in enumerate(rows)), "SLA rule id")
+    for number, row in enumerate(rows):
+        path: Path = ("sla", number)
+        yield from _when(document, row.when, (*path, "when"))
+        yield from _known((*path, "calendar"), "calendar", row.calendar, document.calendars)
+        yield from _known((*path, "ladder"), "ladder", row.ladder, document.ladders)
+        for name, target in row.targets.items():
+            at = (*path, "targets", name)
+            if target.calendar is not None:
+                yield from _known((*at, "calendar"), "calendar", target.calendar, document.calendars)
+            if target.ladder is not None:
+                yield from _known((*at, "ladder"), "ladder", target.ladder, document.ladders)
+        needed = WORK_TARGETS if row.when.trade else ("triage", *WORK_TARGETS)
+        if lacking := [name for name in needed if name not in row.targets]:
+            what = f"the SLA rule '{row.id}' has no target for {', '.join(lacking)}"
+            yield Finding((*path, "targets"), what, f"the targets {', '.join(needed)}")
+        if any(later <= earlier for earlier, later in pairwise(row.warn_at_permille)):
+            yield Finding(
+                (*path, "warn_at_permille"), "warnings are not in rising order", "such as [500, 800]"
+            )
+
+
+def check_sla_covers_all(document: PolicyDocument) -> Iterator[Finding]:
+    """Every urgency, trade (and none), territory and kind meets a row, wherever in the territory it is."""
+    whens = [row.when for row in document.sla]
+    yield from _gaps(document, whens, (*document.trades, None), ("sla",), "SLA rule")
+
+
+def check_ladders(document: PolicyDocument) -> Iterator[Finding]:
+    """`then` leads somewhere and never back, and rungs rise in level and time all the way."""
+    for key, ladder in document.ladders.items():
+        for number, (lower, upper) in enumerate(pairwise(ladder.rungs), 1):
+            if upper.level <= lower.level or upper.after <= lower.after:
+                what = f"rung {number + 1} of '{key}' is not above and after the one before"
+                expected = "rungs that rise in `level` and in `after`"
+                yield Finding(("ladders", key, "rungs", number), what, expected)
+        if ladder.then is not None:
+            yield from _continuation(document, key, ladder.rungs[-1].level, ladder.then)
+
+
+def check_matching(document: PolicyDocument) -> Iterator[Finding]:
+    """Modes name known things, and every order that can be matched has one."""
+    for number, mode in enumerate(document.matching.modes):
+        yield from _when(document, mode.when, ("matching", "modes", number, "when"))
+    whens = [mode.when for mode in document.matching.modes]
+    yield from _gaps(document, whens, tuple(document.trades), ("matching", "modes"), "mode")
+
+
+def check_trades(document: PolicyDocument) -> Iterator[Finding]:
+    """Windows for duplicates and words of the lexicon belong to trades that exist."""
+    for key in document.duplicates.by_trade:
+        yield from _known(("duplicates", "by_trade", key), "trade", key, document.trades)
+    for key in document.lexicon.trades:
+        yield from _known(("lexicon", "trades", key), "trade", key, document.trades)
+    for key in document.lexicon.symptoms:
+        yield from _known(("lexicon", "symptoms", key), "trade", key, document.trades)
+    for key, words in document.lexicon.emergencies.items():
+        yield from _known(("lexicon", "emergencies", key, "trade"), "trade", words.trade, document.trades)
+
+
+CHECKS: tuple[Check, ...] = (
+    check_site,
+    check_areas,
+    check_bounds,
+    check_assets,
+    check_calendars,
+    check_trades,
+    check_ladders,
+    check_sla,
+    check_sla_covers_all,
+    check_matching,
+)
+
+
+def _known(path: Path, what: str, name: str, known: Iterable[str]) -> Iterator[Finding]:
+    if missing := unknown(path, what, name, known):
+        yield missing
+
+
+def _bad_zone(path: Path, name: str) -> Finding:
+    return Finding(path, f"unknown time zone '{name}'", "a name of the IANA database, such as Asia/Shanghai")
+
+
+def _twice(named: Iterable[tuple[Path, str]], what: str) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for path, name in named:
+        if name in seen:
+            yield Finding(path, f"the {what} '{name}' occurs twice", "an id of its own for each")
+        seen.add(name)
+
+
+def _when(document: PolicyDocument, when: When, path: Path) -> Iterator[Finding]:
+    areas = [area.id for _, _, area in _areas(document)]
+    territories = [each.id for each in document.territories]
+    for field, names, known in (
+        ("trade", when.trade, list(document.trades)),
+        ("territory", when.territory, territories),
+        ("area", when.area, areas),
+        ("kind", when.kind, list(document.site.kinds)),
+    ):
+        for number, name in enumerate(names):
+            yield from _known((*path, field, number), field, name, known)
+
+
+def _gaps(
+    document: PolicyDocument, whens: list[When], trades: tuple[str | None, ...], path: Path, what: str
+) -> Iterator[Finding]:
+    """One finding per urgency that has gaps. Rules for single areas do not count: there are other areas."""
+    territories = [each.id for each in document.territories]
+    rows = [when for when in whens if not when.area]
+    for urgency in URGENCIES:
+        lacking = sorted(
+            {
+                trade or "(no trade yet)"
+                for trade in trades
+                for territory in territories
+                for kind in document.site.kinds
+                if not any(fits(when, urgency, trade, territory, (), kind) for when in rows)
+            }
+        )
+        if lacking:
+            names = ", ".join(lacking[:_NAMES_SHOWN]) + (", …" if len(lacking) > _NAMES_SHOWN else "")
+            expected = "a row for every trade, territory and kind, such as a last one without `when`"
+            yield Finding(path, f"no {what} fits every order of urgency '{urgency}': {names}", expected)
+
+
+def _intervals(calendar: Calendar, path: Path) -> Iterator[Finding]:
+    for day, intervals in calendar.week.items():
+        previous_end = -1
+        order = sorted(range(len(intervals)), key=intervals.__getitem__)
+        for number in order:
+            start, end = intervals[number]
+            at = (*path, "week", day, number)
+            if not 0 <= start < end <= _DAY_S:
+                yield Finding(at, f"an interval of {day} ends before it starts", "a start before its end")
+            elif start < previous_end:
+                yield Finding(at, f"two intervals of {day} overlap", "intervals apart from each other")
+            previous_end = max(previous_end, end)
+
+
+def _continuation(document: PolicyDocument, key: str, level: int, then: str) -> Iterator[Finding]:
+    path: Path = ("ladders", key, "then")
+    if missing := unknown(path, "ladder", then, document.ladders):
+        yield missing
+        return
+    seen: set[str | None] = {key}
+    name: str | None = then
+    while name in document.ladders and name not in seen:
+        seen.add(name)
+        name = document.ladders[name].then
+    if name == key:
+        yield Finding(path, f"the ladder '{key}' comes back to itself through '{then}'", "ladders that end")
+        return
+    first = document.ladders[then].rungs[0]
+    if first.level <= level or first.after == 0:
+        what = f"'{key}' continues with '{then}', whose first rung is not above and after its own last"
+        yield Finding(path, what, f"a ladder that begins above level {level}, later than 0s")
+
+
+def _areas(document: PolicyDocument) -> Iterator[tuple[Path, str, Area]]:
+    for number, territory in enumerate(document.territories):
+        for path, area in _walk(territory.areas, ("territories", number, "areas")):
+            yield path, territory.id, area
+
+
+def _walk(areas: tuple[Area, ...], path: Path) -> Iterator[tuple[Path, Area]]:
+    for number, area in enumerate(areas):
+        here = (*path, number)
+        yield here, area
+        yield from _walk(area.areas, (*here, "areas"))
+
+
+def _names(path: Path, area: Area) -> Iterator[tuple[Path, str]]:
+    if area.kind not in NAMED_KINDS:
+        return
+    yield (*path, "name", "zh"), area.name.zh
+    yield (*path, "name", "en"), area.name.en
+    for number, alias in enumerate(area.aliases):
+        yield (*path, "aliases", number), alias
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one code is the other, or its prefix pattern covers it."""
+    if one.endswith("*") and other.rstrip("*").startswith(one[:-1]):
+        return True
+    if other.endswith("*") and one.rstrip("*").startswith(other[:-1]):
+        return True
+    return one == other

@@ -1,0 +1,292 @@
+"""What a lane knows: orders, technicians and the territory that holds them.
+
+Everything here is a frozen struct that is replaced, never changed in place, and that Redis stores as msgpack.
+Fields are only ever added, with a default, so that a newer engine reads what an older one saved. Times are
+aware datetimes in UTC, cut to milliseconds.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+Data = dict[str, Any]
+"""The data of an event or a command: JSON values only, so that it is the same before and after the log."""
+
+FINAL_STATES = frozenset({"closed", "cancelled", "refused", "merged"})
+ACTIVE_LEG_STATES = frozenset({"offered", "assigned", "accepted", "en_route", "arrived", "in_progress", "on_hold"})
+
+
+def text_of(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds: ``2026-03-02T00:10:00.000Z``."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment_of(text: str) -> datetime:
+    """The aware UTC datetime, in whole milliseconds, that an RFC 3339 text stands for."""
+    found = datetime.fromisoformat(text).astimezone(UTC)
+    return found.replace(microsecond=found.microsecond // 1000 * 1000)
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of all state: frozen, keyword-only, defaults left out of what is stored."""
+
+
+class Owner(Record, kw_only=True):
+    """Who is accountable for an order at this moment."""
+
+    kind: str
+    id: str
+
+
+class Requirement(Record, kw_only=True):
+    """One thing an order needs: ``count`` people of a trade, of at least this level, holding these certificates."""
+
+    trade: str
+    min_level: int = 1
+    certificates: tuple[str, ...] = ()
+    count: int = 1
+
+
+class Clock(Record, kw_only=True):
+    """One running promise. ``elapsed_s`` is the working time spent before ``resumed_at``.
+
+    ``version`` grows whenever the next timer changes, so that a timer already on its way is known to be stale.
+    """
+
+    name: str
+    state: str = "running"
+    target_s: int
+    calendar_id: str
+    ladder: str
+    started_at: datetime
+    due_at: datetime
+    due_at_original: datetime
+    resumed_at: datetime
+    promised_to: str | None = None
+    elapsed_s: int = 0
+    extended_s: int = 0
+    paused_at: datetime | None = None
+    pause_reason: str | None = None
+    paused_s: dict[str, int] = {}
+    warn_permille: tuple[int, ...] = ()
+    warn_at: tuple[datetime, ...] = ()
+    warned: int = 0
+    breached_at: datetime | None = None
+    breach_event: str | None = None
+    rung: int = 0
+    rung_at: datetime | None = None
+    stopped_at: datetime | None = None
+    verdict: str | None = None
+    verdict_revision: int = 0
+    version: int = 1
+
+    @property
+    def is_live(self) -> bool:
+        """Running or paused: it has not been stopped or cancelled."""
+        return self.state in {"running", "paused"}
+
+
+class Leg(Record, kw_only=True):
+    """One technician's part of an order: an offer or an assignment for one place on its crew."""
+
+    assignment_id: str
+    technician_id: str
+    place: int
+    state: str
+    mode: str
+    trade: str
+    since: datetime
+    expires_at: datetime | None = None
+    pinned_until: datetime | None = None
+    version: int = 1
+    visits: int = 0
+    handover_to: str | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the technician is still asked or at work."""
+        return self.state in ACTIVE_LEG_STATES
+
+
+class Hold(Record, kw_only=True):
+    """Why work stands still, and until when it is expected to."""
+
+    reason: str
+    since: datetime
+    expected_resume_at: datetime | None = None
+    reminded: bool = False
+
+
+class Escalation(Record, kw_only=True):
+    """An escalation that was raised and has not been resolved."""
+
+    id: str
+    clock: str | None
+    level: int
+    acknowledged_by: str | None = None
+    until: datetime | None = None
+
+
+class Order(Record, kw_only=True):
+    """A work order. ``handled`` holds the ids of the actions that had their effect."""
+
+    id: str
+    display_no: str
+    request_id: str
+    state: str
+    kind: str = "repair"
+    origin: str = "reactive"
+    channel: str
+    drill: bool = False
+    cycle: int = 1
+    owner: Owner
+    owner_since: datetime
+    time_by_owner: dict[str, int] = {}
+    department_id: str | None = None
+    requirements: tuple[Requirement, ...] = ()
+    trade_reported: str | None = None
+    urgency: str = "normal"
+    urgency_initial: str = "normal"
+    job_class: str | None = None
+    impact: str | None = None
+    hazards: tuple[str, ...] = ()
+    location: Data = {}
+    text: str = ""
+    reporter: Data = {}
+    followers: tuple[str, ...] = ()
+    links: tuple[Data, ...] = ()
+    policy_version: str
+    reported_at: datetime
+    opened_at: datetime
+    due_at: datetime | None = None
+    needs_triage: bool = False
+    times: dict[str, str] = {}
+    counters: dict[str, int] = {}
+    clocks: dict[str, Clock] = {}
+    legs: tuple[Leg, ...] = ()
+    asked: dict[str, str] = {}
+    exhausted: bool = False
+    hold: Hold | None = None
+    escalations: tuple[Escalation, ...] = ()
+    completion: Data | None = None
+    acceptance: Data | None = None
+    approval: Data | None = None
+    extension: Data | None = None
+    merged_into: str | None = None
+    moved_to: str | None = None
+    closed_at: datetime | None = None
+    handled: tuple[str, ...] = ()
+    traceparent: str | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing is left to do: closed, cancelled, refused, merged, or moved to another territory."""
+        return self.state in FINAL_STATES or self.moved_to is not None
+
+    @property
+    def trade(self) -> str | None:
+        """The first requirement's trade, None while nobody could say."""
+        return self.requirements[0].trade if self.requirements else None
+
+    @property
+    def area_path(self) -> tuple[str, ...]:
+        """The area ids from the campus down to the place."""
+        return tuple(self.location.get("area_path", ()))
+
+    def active_legs(self) -> list[Leg]:
+        """The legs in which somebody is asked or at work, in order of place."""
+        return [leg for leg in self.legs if leg.is_active]
+
+    def places(self) -> Iterator[tuple[int, Requirement]]:
+        """Each place on the crew, numbered from 0 through all requirements."""
+        number = 0
+        for requirement in self.requirements:
+            for _ in range(requirement.count):
+                yield number, requirement
+                number += 1
+
+    def open_places(self) -> list[tuple[int, Requirement]]:
+        """The places nobody is asked or at work for, nor has finished."""
+        taken = {leg.place for leg in self.legs if leg.is_active or leg.state == "completed"}
+        return [(number, requirement) for number, requirement in self.places() if number not in taken]
+
+    @property
+    def wants_matching(self) -> bool:
+        """Whether the lane should look for technicians: a known trade, a waiting state, a place nobody has."""
+        if self.state not in {"open", "offered", "assigned", "accepted", "en_route", "in_progress"}:
+            return False
+        return self.moved_to is None and not self.needs_triage and bool(self.open_places())
+
+
+class Skill(Record, kw_only=True):
+    """A trade at a level, 1 to 5, and when it is valid."""
+
+    trade: str
+    level: int
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+
+
+class Certificate(Record, kw_only=True):
+    """A certificate, and when it ends."""
+
+    type: str
+    issued: datetime | None = None
+    expires: datetime | None = None
+
+
+class Serves(Record, kw_only=True):
+    """An area (with all below it) that a technician serves; a lower rank is preferred."""
+
+    area: str
+    rank: int = 1
+    wait_s: int = 0
+
+
+class Shift(Record, kw_only=True):
+    """A time on duty. ``state`` is planned, started, ended or absent."""
+
+    start: datetime
+    end: datetime
+    role: str = "member"
+    state: str = "planned"
+
+
+class Technician(Record, kw_only=True):
+    """Who does the work. ``load`` names the legs that occupy capacity, offers included."""
+
+    id: str
+    version: int
+    version_time: datetime
+    org_id: str
+    status: str = "active"
+    subject_id: str | None = None
+    employment: str = "in_house"
+    contract_id: str | None = None
+    supervisor_id: str | None = None
+    home_area: str | None = None
+    serves: tuple[Serves, ...] = ()
+    skills: tuple[Skill, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    capacity_open: int = 3
+    speed_m_s: float = 1.4
+    shifts: tuple[Shift, ...] = ()
+    load: tuple[str, ...] = ()
+    last_given_at: datetime | None = None
+    area_id: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+    position_at: datetime | None = None
+    removed: bool = False
+    profile: Data = {}
+
+    def on_shift(self) -> Shift | None:
+        """The shift that has started and not ended; None when off duty."""
+        return next((shift for shift in self.shifts if shift.state == "started"), None)
+
+    @property
+    def free_capacity(self) -> int:
+        """How many more orders this person may hold."""
+        return self.capacity_open - len(self.load)

@@ -1,0 +1,222 @@
+"""What a report asks for: its trade, its urgency and its hazards, judged by the words of the lexicon.
+
+Every trade collects the weight of the different words that point to it, symptoms at half; a channel's hint and a
+category add to it. The heaviest trade wins, then the one named first, then the order of the alphabet. A word of an
+emergency that is not denied overrides all of that: it names the trade, the hazard and the urgency.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from dispatch.models.policy import URGENCIES
+from dispatch.rules.policy import Policy
+from dispatch.rules.state import Requirement
+from dispatch.rules.words import Hit, WordIndex, fold
+
+MODEL_VERSION = "lexicon-1"
+
+LETTER_KINDS = frozenset({"complaint", "suggestion", "inquiry"})
+"""Kinds that ask for an answer and not for a craftsman: the front desk gives them a trade, or none."""
+
+_PLANNED_ORIGINS = frozenset({"preventive", "campaign"})
+_WIDE_IMPACTS = frozenset({"building", "campus"})
+_HINT_WEIGHT = 12
+_CATEGORY_WEIGHT = 16
+_UNSURE = 4
+_EVIDENCE_LIMIT = 12
+_QUOTE_LIMIT = 40
+_CERTAIN = 1000
+_ALARM_CONFIDENCE = 950
+
+Source = Literal["lexicon", "hint", "category", "none"]
+
+
+class Classification(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict, and the words that led to it. ``trade`` is None, and the desk is asked, if nothing tells."""
+
+    kind: str
+    trade: str | None
+    requirements: tuple[Requirement, ...]
+    urgency: str
+    hazards: tuple[str, ...]
+    confidence_permille: int
+    source: Source
+    evidence: tuple[str, ...]
+    needs_front_desk: bool
+    model_version: str = MODEL_VERSION
+
+
+class _Votes:
+    """The weight that each trade has collected, where it was first named, and what said so."""
+
+    def __init__(self) -> None:
+        self.weight: dict[str, int] = {}
+        self.first: dict[str, int] = {}
+        self.sources: dict[str, Source] = {}
+        self._counted: set[tuple[str, str]] = set()
+
+    def add(self, trade: str, weight: int, at: int, source: Source) -> None:
+        """Count for ``trade``; of several sources the first one counted is named."""
+        self.weight[trade] = self.weight.get(trade, 0) + weight
+        self.first[trade] = min(at, self.first.get(trade, at))
+        self.sources.setdefault(trade, source)
+
+    def hits(self, hits: list[Hit], at: int, source: Source) -> None:
+        """Count each different word once."""
+        for hit in hits:
+            for mark in hit.marks:
+                if mark.kind == "neutral" or (hit.word, mark.name) in self._counted:
+                    continue
+                self._counted.add((hit.word, mark.name))
+                weight = hit.weight if mark.kind == "trade" else hit.weight // 2
+                self.add(mark.name, weight, at + hit.at, source)
+
+    def best(self) -> tuple[str | None, int]:
+        """The winner, and how sure it is, in thousandths."""
+        if not self.weight:
+            return None, 0
+        trade = min(self.weight, key=lambda each: (-self.weight[each], self.first[each], each))
+        return trade, _CERTAIN * self.weight[trade] // (sum(self.weight.values()) + _UNSURE)
+
+
+def classify(
+    policy: Policy,
+    *,
+    text: str,
+    category: str | None = None,
+    trade_hint: str | None = None,
+    urgency_hint: str | None = None,
+    hazards: Sequence[str] = (),
+    impact: str | None = None,
+    kind: str = "repair",
+    origin: str = "reactive",
+) -> Classification:
+    """Classify one report. Whatever the text, it never fails; planned work is not alarmed by its own words."""
+    index = policy.compiled(WordIndex)
+    things, alarms = index.scan(fold(text or ""))
+    evidence = [f"{hit.word}→{mark.name}" for hit in things for mark in hit.marks if mark.name]
+    votes = _Votes()
+    votes.hits(things, 0, "lexicon")
+    if trade_hint:
+        _hint(policy, votes, trade_hint, evidence)
+    if category:
+        alarms += _category(policy, index, votes, category, evidence)
+    trade, confidence = votes.best()
+    source: Source = votes.sources[trade] if trade else "none"
+    if trade is None or confidence < policy.document.lexicon.min_confidence_permille:
+        trade, confidence, source = None, 0, "none"
+    planned = origin in _PLANNED_ORIGINS or kind == "preventive"
+    emergency, named = _emergency(policy, () if planned else alarms, evidence)
+    told = tuple(dict.fromkeys((*hazards, *named)))
+    urgency = _urgency(policy, alarms, told, urgency_hint, impact, evidence)
+    if emergency is not None:
+        trade, confidence, source = emergency, max(confidence, _ALARM_CONFIDENCE), "lexicon"
+    elif urgency == "emergency" and trade is None and (sent := _trade_for(policy, told)):
+        trade, confidence, source = sent, _ALARM_CONFIDENCE, "hint"
+    if kind in LETTER_KINDS and urgency != "emergency" and trade != trade_hint:
+        trade, confidence, source = None, 0, "none"
+    return Classification(
+        kind=kind,
+        trade=trade,
+        requirements=_requirements(policy, trade),
+        urgency=urgency,
+        hazards=told,
+        confidence_permille=confidence,
+        source=source,
+        evidence=tuple(evidence[-_EVIDENCE_LIMIT:]),
+        needs_front_desk=trade is None,
+    )
+
+
+def _hint(policy: Policy, votes: _Votes, hint: str, evidence: list[str]) -> None:
+    if hint in policy.trades:
+        votes.add(hint, _HINT_WEIGHT, 0, "hint")
+        evidence.append(f"hint→{hint}")
+    else:
+        evidence.append(f"unknown hint {hint[:_QUOTE_LIMIT]!r}")
+
+
+def _category(
+    policy: Policy, index: WordIndex, votes: _Votes, category: str, evidence: list[str]
+) -> list[Hit]:
+    """A category is a trade's id, or words like any others. Gives its alarms."""
+    if category in policy.trades:
+        votes.add(category, _CATEGORY_WEIGHT, 0, "category")
+        evidence.append(f"category→{category}")
+        return []
+    things, alarms = index.scan(fold(category))
+    votes.hits(things, 0, "category")
+    evidence += [f"{hit.word}→{mark.name}" for hit in things for mark in hit.marks if mark.name]
+    return alarms
+
+
+def _emergency(
+    policy: Policy, alarms: Sequence[Hit], evidence: list[str]
+) -> tuple[str | None, tuple[str, ...]]:
+    """The trade that the most specific word of an emergency sends, and all hazards named."""
+    words = policy.document.lexicon.emergencies
+    found: list[tuple[int, int, str]] = []
+    for hit in alarms:
+        for mark in hit.marks:
+            if mark.kind != "emergency":
+                continue
+            if hit.negated:
+                evidence.append(f"denied {hit.word}")
+            else:
+                evidence.append(f"{hit.word}→{mark.name}")
+                found.append((-hit.weight, hit.at, mark.name))
+    if not found:
+        return None, ()
+    return words[min(found)[2]].trade, tuple(dict.fromkeys(words[name].hazard for _, _, name in found))
+
+
+def _urgency(
+    policy: Policy,
+    alarms: list[Hit],
+    hazards: tuple[str, ...],
+    hint: str | None,
+    impact: str | None,
+    evidence: list[str],
+) -> str:
+    """A hazard decides; else the most urgent of words, hint and reach. `low` only if nothing says more."""
+    known = {each.hazard for each in policy.document.lexicon.emergencies.values()}
+    if any(each in known for each in hazards):
+        return "emergency"
+    said = [
+        (mark.name, hit.word)
+        for hit in alarms
+        for mark in hit.marks
+        if mark.kind == "urgency" and not hit.negated
+    ]
+    if hint in URGENCIES:
+        said.append((str(hint), "hint"))
+    if hazards:
+        said.append(("urgent", "hazard"))
+    if impact in _WIDE_IMPACTS:
+        said.append(("urgent", "impact"))
+    if not said:
+        return "normal"
+    urgency, _ = min(said, key=lambda each: URGENCIES.index(each[0]))  # type: ignore[arg-type]
+    evidence += [f"{word}→{name}" for name, word in said if name == urgency]
+    return urgency
+
+
+def _trade_for(policy: Policy, hazards: tuple[str, ...]) -> str | None:
+    """The trade of the first emergency, in order of name, that a named hazard belongs to."""
+    for _, words in sorted(policy.document.lexicon.emergencies.items()):
+        if words.hazard in hazards:
+            return words.trade
+    return None
+
+
+def _requirements(policy: Policy, trade: str | None) -> tuple[Requirement, ...]:
+    if trade is None:
+        return ()
+    needs = policy.trades[trade]
+    return (
+        Requirement(
+            trade=trade, min_level=needs.min_level, certificates=needs.certificates, count=needs.count
+        ),
+    )

@@ -1,0 +1,282 @@
+"""The lexicon, compiled: which of its words stand in a text, in Chinese and in English alike.
+
+Chinese words are found anywhere, the longest at each place; English ones are phrases of whole words, compared in
+their base form (leaks, leaked and leaking are leak) and without the small words between. Words of a trade hide
+shorter words inside them, so that a smoke detector is no smoke.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from dispatch.models.policy import Words
+from dispatch.rules.policy import Policy
+
+TEXT_LIMIT = 4_000
+"""How many characters of a text are read."""
+
+_TOKEN = re.compile(r"[a-z0-9]+|[.,;:!?\n]")
+_CLAUSE = re.compile(r"[,.;:!?\n。；]")
+_WORD_WEIGHT = (0, 4, 8, 10, 12)
+_SMALL = frozenset(
+    "a an the my our your his her their this that these those is are was were be been being am has have had of "
+    "some very so really just again still also seems seem to keeps keep i we it its there s".split()
+)
+_BREAKS = frozenset(".,;:!?\n") | {"but", "however", "though"}
+_ZH_FILLER = (
+    "任何|什么|闻到|闻见|发现|看到|看见|听到|出现|发生|存在|明显|一点|一丝|丝毫|异常|疑似|造成|引起|引发|人员|其他|人|有|是|的|在|被|再|"
+)
+_ZH_PAST = re.compile("(?:之前|以前|原来|昨天|刚才|平时|本来|早上|昨晚|一开始)[^,。;]*$")
+_ZH_CHAIN = re.compile(rf"^(?:的)?(?:和|或者|或|及|与|以及|、)(?:{_ZH_FILLER})*$")
+_EN_FILLER = frozenset(
+    "any anything sign signs smell smells smelling see seeing seen hear visible obvious evidence one body person "
+    "people we can could currently actual more longer yet apparent detected found trace traces noticed".split()
+)
+_EN_PAST = frozenset({"until", "before", "yesterday", "earlier", "previously"})
+_NEAR_ZH, _NEAR_EN = 16, 5
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What a word points to: ``kind`` is trade, symptom, emergency or urgency; ``name`` is which."""
+
+    kind: str
+    name: str
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A word found in a text. ``at`` and ``end`` are characters in Chinese, tokens in English."""
+
+    word: str
+    marks: tuple[Mark, ...]
+    weight: int
+    at: int
+    end: int
+    is_english: bool
+    negated: bool = False
+
+
+_Entry = tuple[str, int, tuple[Mark, ...], int]
+_Phrase = tuple[list[str], int, tuple[Mark, ...], int]
+
+
+class WordIndex:
+    """All the words of a policy's lexicon by how they begin; use through ``policy.compiled(WordIndex)``.
+
+    There are two layers, scanned independently: what a thing is (trades, symptoms, neutral words), and how bad it
+    is (emergencies, urgency).
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        lexicon = policy.document.lexicon
+        things = [(words, Mark("trade", name)) for name, words in lexicon.trades.items()]
+        things += [(words, Mark("symptom", name)) for name, words in lexicon.symptoms.items()]
+        things.append((lexicon.neutral, Mark("neutral", "")))
+        alarms: list[tuple[Words, Mark]] = [
+            (words, Mark("emergency", name)) for name, words in lexicon.emergencies.items()
+        ]
+        alarms += [(words, Mark("urgency", name)) for name, words in lexicon.urgency.items()]
+        self._forms = _forms([*(words for words, _ in things), *(words for words, _ in alarms)])
+        self._zh: dict[str, tuple[tuple[_Entry, ...], ...]] = _by_first(_zh(things), _zh(alarms))
+        self._en: dict[str, tuple[tuple[_Phrase, ...], ...]] = _by_first(
+            _en(things, self._forms), _en(alarms, self._forms)
+        )
+        negations = sorted({fold(each) for each in lexicon.negations.zh}, key=lambda each: (-len(each), each))
+        self._zh_negations = tuple(negations)
+        either = "|".join(map(re.escape, negations)) or "(?!)"
+        self._zh_negated = re.compile(rf"({either})(?:{_ZH_FILLER}){{0,4}}$")
+        self._en_negations = frozenset(fold(each).replace("'", "") for each in lexicon.negations.en)
+
+    def scan(self, text: str) -> tuple[list[Hit], list[Hit]]:
+        """The things and the alarms that a folded text names, each in order of place; never fails."""
+        things, alarms = self._scan_zh(text)
+        if alarms:
+            alarms = self._judge(_uncovered(alarms, things), text, ())
+        tokens = self._tokens(text)
+        if tokens:
+            en_things, en_alarms = self._scan_en(tokens)
+            things += en_things
+            if en_alarms:
+                alarms += self._judge(_uncovered(en_alarms, en_things), text, tokens)
+        return things, alarms
+
+    def _scan_zh(self, text: str) -> tuple[list[Hit], list[Hit]]:
+        found: tuple[list[Hit], list[Hit]] = ([], [])
+        free = [0, 0]
+        begins = self._zh
+        for at, char in enumerate(text):
+            layers = begins.get(char)
+            if layers is None:
+                continue
+            for layer, entries in enumerate(layers):
+                if at < free[layer]:
+                    continue
+                for word, length, marks, weight in entries:
+                    if text.startswith(word, at):
+                        free[layer] = at + length
+                        found[layer].append(Hit(word, marks, weight, at, at + length, is_english=False))
+                        break
+        return found
+
+    def _tokens(self, text: str) -> list[str]:
+        forms = self._forms
+        plain = text.replace("'", "").replace("a/c", "ac")
+        return [forms.get(each, each) for each in _TOKEN.findall(plain) if each not in _SMALL]
+
+    def _scan_en(self, tokens: list[str]) -> tuple[list[Hit], list[Hit]]:
+        found: tuple[list[Hit], list[Hit]] = ([], [])
+        free = [0, 0]
+        begins = self._en
+        for at, token in enumerate(tokens):
+            layers = begins.get(token)
+            if layers is None:
+                continue
+            for layer, phrases in enumerate(layers):
+                if at < free[layer]:
+                    continue
+                for phrase, length, marks, weight in phrases:
+                    if tokens[at : at + length] == phrase:
+                        free[layer] = at + length
+                        hit = Hit(" ".join(phrase), marks, weight, at, at + length, is_english=True)
+                        found[layer].append(hit)
+                        break
+        return found
+
+    def _judge(self, hits: list[Hit], text: str, tokens: list[str] | tuple[()]) -> list[Hit]:
+        """The same hits, those marked that the words before them deny."""
+        judged: list[Hit] = []
+        for hit in hits:
+            last = judged[-1] if judged else None
+            if hit.is_english:
+                denied = self._denied_en(hit, tokens) or (_chained_en(last, hit, tokens))
+            else:
+                denied = self._denied_zh(hit, text) or (_chained_zh(last, hit, text))
+            judged.append(msgspec.structs.replace(hit, negated=True) if denied else hit)
+        return judged
+
+    def _denied_zh(self, hit: Hit, text: str) -> bool:
+        """没有闻到煤气味 denies; 有没有煤气味 asks, 不是没有 denies the denial, 之前没有 tells of the past."""
+        before = _CLAUSE.split(text[max(0, hit.at - _NEAR_ZH) : hit.at])[-1]
+        found = self._zh_negated.search(before)
+        if found is None:
+            return False
+        said, ahead = found[1], before[: found.start(1)]
+        asks = len(said) > 1 and ahead.endswith(said[1])
+        return not asks and not ahead.endswith(self._zh_negations) and not _ZH_PAST.search(ahead)
+
+    def _denied_en(self, hit: Hit, tokens: list[str] | tuple[()]) -> bool:
+        if any(each in _EN_PAST for each in tokens[hit.end : hit.end + 2]):
+            return False
+        for token in reversed(tokens[max(0, hit.at - _NEAR_EN) : hit.at]):
+            if token in self._en_negations:
+                return True
+            if token in _BREAKS or token not in _EN_FILLER:
+                return False
+        return False
+
+
+def fold(text: str) -> str:
+    """A text as it is compared: at most :data:`TEXT_LIMIT` characters, NFKC, casefolded, one kind of apostrophe."""
+    cut = text[:TEXT_LIMIT]
+    if cut.isascii():
+        return cut.lower()
+    return unicodedata.normalize("NFKC", cut).casefold().replace("’", "'")
+
+
+def _chained_zh(last: Hit | None, hit: Hit, text: str) -> bool:
+    return last is not None and last.negated and bool(_ZH_CHAIN.match(text[last.end : hit.at]))
+
+
+def _chained_en(last: Hit | None, hit: Hit, tokens: list[str] | tuple[()]) -> bool:
+    if last is None or not last.negated:
+        return False
+    between = tokens[last.end : hit.at]
+    return bool(between) and between[0] in {"or", "nor"} and all(each in _EN_FILLER for each in between[1:])
+
+
+def _uncovered(alarms: list[Hit], things: list[Hit]) -> list[Hit]:
+    """The alarms that are not inside a longer word for a thing."""
+    return [
+        alarm
+        for alarm in alarms
+        if not any(
+            thing.at <= alarm.at and alarm.end <= thing.end and thing.end - thing.at > alarm.end - alarm.at
+            for thing in things
+        )
+    ]
+
+
+def _by_first(*layers: dict[str, list[tuple]]) -> dict[str, tuple[tuple, ...]]:  # type: ignore[type-arg]
+    """For each beginning its words in each layer, the longest first."""
+    begins = sorted({first for layer in layers for first in layer})
+    return {
+        first: tuple(
+            tuple(sorted(layer.get(first, ()), key=lambda each: (-each[1], each[0]))) for layer in layers
+        )
+        for first in begins
+    }
+
+
+def _marked(words: Iterable[tuple[str, Mark]]) -> dict[str, tuple[Mark, ...]]:
+    found: dict[str, tuple[Mark, ...]] = {}
+    for word, mark in words:
+        if word and mark not in found.get(word, ()):
+            found[word] = (*found.get(word, ()), mark)
+    return found
+
+
+def _zh(lists: list[tuple[Words, Mark]]) -> dict[str, list[_Entry]]:
+    """A Chinese word weighs two for each character."""
+    found: dict[str, list[_Entry]] = {}
+    for word, marks in _marked((fold(word), mark) for words, mark in lists for word in words.zh).items():
+        found.setdefault(word[0], []).append((word, len(word), marks, 2 * len(word)))
+    return found
+
+
+def _en(lists: list[tuple[Words, Mark]], forms: dict[str, str]) -> dict[str, list[_Phrase]]:
+    """An English phrase weighs four for its first words and less for those after."""
+    found: dict[str, list[_Phrase]] = {}
+    phrases = _marked(
+        (" ".join(forms.get(each, each) for each in _phrase(word)), mark)
+        for words, mark in lists
+        for word in words.en
+    )
+    for phrase, marks in phrases.items():
+        tokens = phrase.split(" ")
+        weight = _WORD_WEIGHT[min(len(tokens), len(_WORD_WEIGHT) - 1)]
+        found.setdefault(tokens[0], []).append((tokens, len(tokens), marks, weight))
+    return found
+
+
+def _phrase(word: str) -> list[str]:
+    plain = fold(word).replace("'", "").replace("a/c", "ac")
+    tokens = _TOKEN.findall(plain)
+    return [each for each in tokens if each not in _SMALL] or tokens
+
+
+def _forms(words: list[Words]) -> dict[str, str]:
+    """The base form of every inflection of every English word of the lexicon; a shorter word is the base."""
+    tokens = {token for each in words for word in each.en for token in _phrase(word)}
+    forms: dict[str, str] = {}
+    for token in sorted(tokens, key=lambda each: (len(each), each)):
+        if token not in forms and token.isalpha():
+            for form in _inflections(token):
+                forms.setdefault(form, token)
+    return forms
+
+
+def _inflections(word: str) -> Iterator[str]:
+    """Plural, third person, past and -ing of an English word by the rules of spelling; some are no words."""
+    if len(word) < 3:  # noqa: PLR2004 - too short to inflect safely
+        return
+    if word[-1] == "y" and word[-2] not in "aeiou":
+        yield from (word[:-1] + "ies", word[:-1] + "ied")
+    elif word.endswith(("s", "x", "z", "ch", "sh")):
+        yield word + "es"
+    else:
+        yield word + "s"
+    stem = word[:-1] if word[-1] == "e" and word[-2] != "e" else word
+    yield from (stem + "ed", stem + "ing")
+    if word[-1] not in "aeiouwxy" and word[-2] in "aeiou" and word[-3] not in "aeiou":
+        yield from (word + word[-1] + "ed", word + word[-1] + "ing")

@@ -1,0 +1,128 @@
+"""What a store does for a lane. :mod:`~dispatch.stores.memory` and :mod:`~dispatch.stores.redis` both do it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+
+class TerritoryKey(msgspec.Struct, frozen=True):
+    """One territory of one tenant; its text is the Kafka key and the Redis hash tag."""
+
+    tenant: str
+    territory: str
+
+    def __str__(self) -> str:
+        """``tenant:territory``."""
+        return f"{self.tenant}:{self.territory}"
+
+
+class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far a territory has come. ``(sequence, batch_id)`` is the fence.
+
+    ``positions``: topic -> {incarnation, partition, offset, floor}; ``log_offset``: where its last published batch
+    ends on its partition of ``dispatch.work-orders``.
+    """
+
+    sequence: int
+    batch_id: str
+    policy_version: str = ""
+    opened: int = 0
+    now: str | None = None
+    positions: dict[str, dict[str, object]] = {}
+    edges: dict[str, int] = {}
+    log_offset: int = 0
+
+
+class Save(msgspec.Struct, frozen=True, kw_only=True):
+    """One atomic change of a territory. Blobs are opaque to the store.
+
+    ``expected`` is the (sequence, batch id) that this change builds on. ``finals`` are orders that nothing is left
+    to do for; they are kept apart for ``final_ttl_s``; ``reopened`` ones are open again. ``published`` names outbox entries that Kafka has.
+    """
+
+    expected: tuple[int, str]
+    meta: Meta
+    orders: Sequence[tuple[str, bytes]] = ()
+    finals: Sequence[tuple[str, bytes]] = ()
+    reopened: Sequence[str] = ()
+    technicians: Sequence[tuple[str, bytes]] = ()
+    timers_dropped: Sequence[str] = ()
+    timers_added: Sequence[tuple[int, str]] = ()
+    outbox: tuple[int, bytes] | None = None
+    published: Sequence[int] = ()
+    final_ttl_s: int = 400 * 86400
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of a territory except its final orders. ``outbox`` is in order of sequence."""
+
+    meta: Meta
+    orders: Mapping[str, bytes]
+    technicians: Mapping[str, bytes]
+    outbox: Sequence[tuple[int, bytes]]
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch that a lane was about to decide: where it began, its size, and how often it was begun."""
+
+    start: str
+    size: int
+    tries: int
+
+
+class LaneStore(Protocol):
+    """State of territories: loaded whole, saved atomically, fenced."""
+
+    async def load(self, key: TerritoryKey) -> Loaded | None:
+        """Everything of a territory; None when nothing was ever saved."""
+
+    async def save(self, saves: Mapping[TerritoryKey, Save]) -> None:
+        """Save each territory atomically. Raises Fenced when somebody else has saved one meanwhile.
+
+        After an outcome that is not known (a lost reply) the store looks whether the change is there before it
+        writes again, so that it is made once.
+        """
+
+    async def recall(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
+        """Final orders by id, None where there is none."""
+
+    async def finals(self, key: TerritoryKey) -> dict[str, bytes]:
+        """All final orders of a territory; slow, for rebuilds and hashes."""
+
+    async def orders(self, key: TerritoryKey) -> dict[str, bytes]:
+        """All open orders of a territory."""
+
+    async def due(self, key: TerritoryKey, until_ms: int, limit: int) -> tuple[list[tuple[str, int]], int | None]:
+        """Timers due at or before a moment as (id, due ms), earliest first; and when the next one after is due."""
+
+    async def replace(self, key: TerritoryKey, save: Save) -> None:
+        """Drop all that is known of a territory and write it anew (rebuild); ``expected`` is not looked at."""
+
+    async def note_attempt(self, lane: str, attempt: Attempt) -> None:
+        """Write down that a batch is about to be decided."""
+
+    async def attempt(self, lane: str) -> Attempt | None:
+        """The last batch that the lane was about to decide."""
+
+    async def fact(self, name: str, value: str) -> str:
+        """Record a fact of the installation once (a topic's incarnation, a partition count); the recorded value."""
+
+
+class EdgeStore(Protocol):
+    """What intake fixes once: routes of orders, subjects of people."""
+
+    async def fix_routes(self, tenant: str, routes: Mapping[str, str]) -> dict[str, str]:
+        """Set the route of each id that has none; the route in force for each."""
+
+    async def routes(self, tenant: str, ids: Sequence[str]) -> dict[str, str]:
+        """The routes that are known."""
+
+    async def subjects(self, tenant: str, people: Mapping[str, tuple[str, bytes]]) -> dict[str, str]:
+        """Person id -> (proposed subject id, details): the subject id in force; the details are kept with it."""
+
+    async def person(self, tenant: str, subject_id: str) -> bytes | None:
+        """The details of a subject; None when unknown or erased."""
+
+    async def erase(self, tenant: str, subject_id: str) -> bool:
+        """Forget a subject: one deletion, after which nothing leads back to the person."""

@@ -1,0 +1,145 @@
+"""The store in memory: for simulation and for tests of rules, held to the same contract as Redis."""
+
+import asyncio
+from bisect import insort
+from collections.abc import Mapping, Sequence
+
+from dispatch.errors import Fenced
+from dispatch.stores.base import Attempt, Loaded, Meta, Save, TerritoryKey
+
+
+class _Kept:
+    """One territory."""
+
+    def __init__(self) -> None:
+        self.meta: Meta | None = None
+        self.orders: dict[str, bytes] = {}
+        self.finals: dict[str, bytes] = {}
+        self.technicians: dict[str, bytes] = {}
+        self.timers: list[tuple[int, str]] = []
+        self.outbox: dict[int, bytes] = {}
+
+    def write(self, save: Save) -> None:
+        self.orders.update(save.orders)
+        for order_id, blob in save.finals:
+            self.orders.pop(order_id, None)
+            self.finals[order_id] = blob
+        for order_id in save.reopened:
+            self.finals.pop(order_id, None)
+        self.technicians.update(save.technicians)
+        gone = set(save.timers_dropped) | {timer_id for _ms, timer_id in save.timers_added}
+        self.timers = [timer for timer in self.timers if timer[1] not in gone]
+        for timer in save.timers_added:
+            insort(self.timers, timer)
+        for sequence in save.published:
+            self.outbox.pop(sequence, None)
+        if save.outbox is not None:
+            self.outbox[save.outbox[0]] = save.outbox[1]
+        self.meta = save.meta
+
+
+class MemoryStore:
+    """A LaneStore and an EdgeStore whose content ends with the process. ``final_ttl_s`` is not counted."""
+
+    def __init__(self) -> None:
+        """An empty store."""
+        self._kept: dict[TerritoryKey, _Kept] = {}
+        self._attempts: dict[str, Attempt] = {}
+        self._facts: dict[str, str] = {}
+        self._routes: dict[tuple[str, str], str] = {}
+        self._subjects: dict[tuple[str, str], str] = {}
+        self._people: dict[tuple[str, str], bytes] = {}
+
+    def _of(self, key: TerritoryKey) -> _Kept:
+        return self._kept.setdefault(key, _Kept())
+
+    async def load(self, key: TerritoryKey) -> Loaded | None:
+        """See LaneStore."""
+        kept = self._of(key)
+        if kept.meta is None:
+            return None
+        return Loaded(
+            meta=kept.meta,
+            orders=dict(kept.orders),
+            technicians=dict(kept.technicians),
+            outbox=sorted(kept.outbox.items()),
+        )
+
+    async def save(self, saves: Mapping[TerritoryKey, Save]) -> None:
+        """See LaneStore."""
+        await asyncio.sleep(0)
+        refused = [key for key, save in saves.items() if self._fence(key) != save.expected]
+        for key, save in saves.items():
+            if key not in refused:
+                self._of(key).write(save)
+        if refused:
+            told = ", ".join(map(str, refused))
+            raise Fenced(f"somebody else has saved {told}")
+
+    def _fence(self, key: TerritoryKey) -> tuple[int, str]:
+        meta = self._of(key).meta
+        return (meta.sequence, meta.batch_id) if meta else (0, "")
+
+    async def recall(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
+        """See LaneStore."""
+        return [self._of(key).finals.get(order_id) for key, order_id in wanted]
+
+    async def finals(self, key: TerritoryKey) -> dict[str, bytes]:
+        """See LaneStore."""
+        return dict(self._of(key).finals)
+
+    async def orders(self, key: TerritoryKey) -> dict[str, bytes]:
+        """See LaneStore."""
+        return dict(self._of(key).orders)
+
+    async def due(self, key: TerritoryKey, until_ms: int, limit: int) -> tuple[list[tuple[str, int]], int | None]:
+        """See LaneStore."""
+        timers = self._of(key).timers
+        due = [(timer_id, ms) for ms, timer_id in timers if ms <= until_ms][:limit]
+        return due, (timers[len(due)][0] if len(timers) > len(due) else None)
+
+    async def replace(self, key: TerritoryKey, save: Save) -> None:
+        """See LaneStore."""
+        self._kept[key] = _Kept()
+        self._of(key).write(save)
+
+    async def note_attempt(self, lane: str, attempt: Attempt) -> None:
+        """See LaneStore."""
+        self._attempts[lane] = attempt
+
+    async def attempt(self, lane: str) -> Attempt | None:
+        """See LaneStore."""
+        return self._attempts.get(lane)
+
+    async def fact(self, name: str, value: str) -> str:
+        """See LaneStore."""
+        return self._facts.setdefault(name, value)
+
+    async def fix_routes(self, tenant: str, routes: Mapping[str, str]) -> dict[str, str]:
+        """See EdgeStore."""
+        return {one: self._routes.setdefault((tenant, one), route) for one, route in routes.items()}
+
+    async def routes(self, tenant: str, ids: Sequence[str]) -> dict[str, str]:
+        """See EdgeStore."""
+        return {one: self._routes[tenant, one] for one in ids if (tenant, one) in self._routes}
+
+    async def subjects(self, tenant: str, people: Mapping[str, tuple[str, bytes]]) -> dict[str, str]:
+        """See EdgeStore."""
+        found: dict[str, str] = {}
+        for person_id, (proposed, details) in people.items():
+            subject_id = self._subjects.setdefault((tenant, person_id), proposed)
+            self._people[tenant, subject_id] = details
+            found[person_id] = subject_id
+        return found
+
+    async def person(self, tenant: str, subject_id: str) -> bytes | None:
+        """See EdgeStore."""
+        return self._people.get((tenant, subject_id))
+
+    async def erase(self, tenant: str, subject_id: str) -> bool:
+        """See EdgeStore."""
+        known = self._people.pop((tenant, subject_id), None) is not None
+        for person, subject in list(self._subjects.items()):
+            if subject == subject_id and person[0] == tenant:
+                del self._subjects[person]
+        return known

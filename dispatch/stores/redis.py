@@ -1,0 +1,257 @@
+"""The store in Redis 6.2 or newer: one Lua call per territory and batch, all its keys under one hash tag.
+
+Keys of a territory: ``{tenant:territory}:meta|orders|technicians|timers|outbox`` and ``…:final:<order id>``.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from itertools import chain
+from typing import Any
+
+import hiredis
+import msgspec
+from redis.asyncio import Redis
+from redis.asyncio.connection import Connection, ConnectionPool, SSLConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from dispatch.errors import Fenced
+from dispatch.stores.base import Attempt, Loaded, Meta, Save, TerritoryKey
+
+UNREACHABLE = (RedisConnectionError, RedisTimeoutError, ConnectionResetError, asyncio.TimeoutError)
+"""What a Redis that is away raises; whoever asks waits and asks again."""
+
+_SCRIPT = resources.files("dispatch.stores").joinpath("save.lua").read_bytes()
+_SHA = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode_meta = msgspec.json.Decoder(Meta).decode
+_decode_attempt = msgspec.json.Decoder(Attempt).decode
+
+
+class _Packed:
+    """Packs commands in C; redis-py's asyncio client does it in Python even where hiredis is installed."""
+
+    def pack_command(self, *args: Any) -> list[bytes]:  # noqa: ANN401 -- redis-py's own signature
+        return [hiredis.pack_command(tuple(str(a) if isinstance(a, float) else a for a in args))]
+
+    def pack_commands(self, commands: Any) -> list[bytes]:  # noqa: ANN401
+        return [b"".join(hiredis.pack_command(tuple(args)) for args in commands)]
+
+
+class _PackedConnection(_Packed, Connection):
+    pass
+
+
+class _PackedSSLConnection(_Packed, SSLConnection):
+    pass
+
+
+def connect(url: str, **options: Any) -> Redis:  # noqa: ANN401 -- passed on to redis-py
+    """A client whose calls are sent once: no retries, so that no script runs twice unseen."""
+    kind = _PackedSSLConnection if url.startswith("rediss:") else _PackedConnection
+    pool = ConnectionPool.from_url(
+        url,
+        connection_class=kind,
+        retry=Retry(NoBackoff(), 0),
+        socket_connect_timeout=5,
+        socket_timeout=10,
+        health_check_interval=0,
+        **options,
+    )
+    return Redis.from_pool(pool)
+
+
+class RedisStore:
+    """A LaneStore and an EdgeStore on a Redis that persists (``appendonly``, ``noeviction``)."""
+
+    def __init__(self, client: Redis) -> None:
+        """Use the client of :func:`connect`; who made it closes it."""
+        self._redis = client
+
+    async def load(self, key: TerritoryKey) -> Loaded | None:
+        """See LaneStore."""
+        tag = f"{{{key}}}"
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hget(f"{tag}:meta", "meta")
+            for name in ("orders", "technicians", "outbox"):
+                pipe.hgetall(f"{tag}:{name}")
+            meta, orders, technicians, outbox = await pipe.execute()
+        if meta is None:
+            return None
+        return Loaded(
+            meta=_decode_meta(meta),
+            orders={order_id.decode(): blob for order_id, blob in orders.items()},
+            technicians={one.decode(): blob for one, blob in technicians.items()},
+            outbox=sorted((int(sequence), blob) for sequence, blob in outbox.items()),
+        )
+
+    async def save(self, saves: Mapping[TerritoryKey, Save]) -> None:
+        """See LaneStore."""
+        pending = dict(saves)
+        while pending:
+            replies = await self._run(pending)
+            refused: list[TerritoryKey] = []
+            for (key, save), reply in zip(list(pending.items()), replies, strict=True):
+                if isinstance(reply, Exception):
+                    raise reply
+                done, sequence, batch_id = reply
+                ours = (int(sequence), batch_id.decode()) == (save.meta.sequence, save.meta.batch_id)
+                if done or ours:
+                    del pending[key]
+                else:
+                    refused.append(key)
+            if refused:
+                told = ", ".join(map(str, refused))
+                raise Fenced(f"somebody else has saved {told}")
+
+    async def _run(self, saves: Mapping[TerritoryKey, Save]) -> list[Any]:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for key, save in saves.items():
+                keys, args = _call(key, save)
+                pipe.execute_command("EVALSHA", _SHA, len(keys), *keys, *args)
+            replies: list[Any] = await pipe.execute(raise_on_error=False)
+        if any(isinstance(reply, NoScriptError) for reply in replies):
+            await self._redis.script_load(_SCRIPT)
+            return await self._run(saves)
+        return replies
+
+    async def recall(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
+        """See LaneStore."""
+        if not wanted:
+            return []
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for key, order_id in wanted:
+                pipe.get(f"{{{key}}}:final:{order_id}")
+            found: list[bytes | None] = await pipe.execute()
+        return found
+
+    async def finals(self, key: TerritoryKey) -> dict[str, bytes]:
+        """See LaneStore."""
+        prefix = f"{{{key}}}:final:"
+        escaped = prefix.replace("[", "\\[")
+        found: dict[str, bytes] = {}
+        async for name in self._redis.scan_iter(match=f"{escaped}*", count=1000):
+            blob = await self._redis.get(name)
+            if blob is not None:
+                found[name.decode().removeprefix(prefix)] = blob
+        return found
+
+    async def orders(self, key: TerritoryKey) -> dict[str, bytes]:
+        """See LaneStore."""
+        found = await self._redis.hgetall(f"{{{key}}}:orders")  # type: ignore[misc]  # redis-py: sync or async
+        return {order_id.decode(): blob for order_id, blob in found.items()}
+
+    async def due(self, key: TerritoryKey, until_ms: int, limit: int) -> tuple[list[tuple[str, int]], int | None]:
+        """See LaneStore."""
+        found = await self._redis.zrange(f"{{{key}}}:timers", 0, limit, withscores=True)
+        timers = [(timer_id.decode(), int(ms)) for timer_id, ms in found]
+        due = [timer for timer in timers if timer[1] <= until_ms][:limit]
+        return due, (timers[len(due)][1] if len(timers) > len(due) else None)
+
+    async def replace(self, key: TerritoryKey, save: Save) -> None:
+        """See LaneStore."""
+        tag = f"{{{key}}}"
+        for order_id in await self.finals(key):
+            await self._redis.delete(f"{tag}:final:{order_id}")
+        await self._redis.delete(*(f"{tag}:{name}" for name in ("meta", "orders", "technicians", "timers", "outbox")))
+        await self.save({key: msgspec.structs.replace(save, expected=(0, ""))})
+
+    async def note_attempt(self, lane: str, attempt: Attempt) -> None:
+        """See LaneStore."""
+        await self._redis.set(f"{{lane:{lane}}}:attempt", _encode(attempt))
+
+    async def attempt(self, lane: str) -> Attempt | None:
+        """See LaneStore."""
+        found = await self._redis.get(f"{{lane:{lane}}}:attempt")
+        return _decode_attempt(found) if found else None
+
+    async def fact(self, name: str, value: str) -> str:
+        """See LaneStore."""
+        await self._redis.setnx(f"fact:{name}", value)
+        found = await self._redis.get(f"fact:{name}")
+        return str(found.decode()) if found else value
+
+    async def fix_routes(self, tenant: str, routes: Mapping[str, str]) -> dict[str, str]:
+        """See EdgeStore."""
+        if not routes:
+            return {}
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for one, route in routes.items():
+                pipe.setnx(f"route:{tenant}:{one}", route)
+            fresh = await pipe.execute()
+        in_force = dict(routes)
+        old = [one for one, is_new in zip(routes, fresh, strict=True) if not is_new]
+        return in_force | await self.routes(tenant, old)
+
+    async def routes(self, tenant: str, ids: Sequence[str]) -> dict[str, str]:
+        """See EdgeStore."""
+        if not ids:
+            return {}
+        found = await self._redis.mget([f"route:{tenant}:{one}" for one in ids])
+        return {one: route.decode() for one, route in zip(ids, found, strict=True) if route is not None}
+
+    async def subjects(self, tenant: str, people: Mapping[str, tuple[str, bytes]]) -> dict[str, str]:
+        """See EdgeStore."""
+        if not people:
+            return {}
+        names = {person_id: f"subject:{tenant}:{_hidden(person_id)}" for person_id in people}
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for person_id, (proposed, _details) in people.items():
+                pipe.setnx(names[person_id], proposed)
+                pipe.get(names[person_id])
+            replies = await pipe.execute()
+            found = {one: replies[2 * n + 1].decode() for n, one in enumerate(people)}
+            for person_id, (_proposed, details) in people.items():
+                pipe.hset(f"person:{tenant}:{found[person_id]}", "details", details)
+                pipe.hset(f"person:{tenant}:{found[person_id]}", "name", names[person_id])
+            await pipe.execute()
+        return found
+
+    async def person(self, tenant: str, subject_id: str) -> bytes | None:
+        """See EdgeStore."""
+        found: bytes | None = await self._redis.hget(f"person:{tenant}:{subject_id}", "details")  # type: ignore[misc]
+        return found
+
+    async def erase(self, tenant: str, subject_id: str) -> bool:
+        """See EdgeStore."""
+        key = f"person:{tenant}:{subject_id}"
+        name = await self._redis.hget(key, "name")  # type: ignore[misc]  # redis-py: sync or async
+        if name:
+            await self._redis.delete(name)
+        return bool(await self._redis.delete(key))
+
+
+def _hidden(person_id: str) -> str:
+    """A person's id as part of a key: any characters, one length."""
+    return hashlib.blake2b(person_id.encode(), digest_size=16).hexdigest()
+
+
+def _call(key: TerritoryKey, save: Save) -> tuple[list[str], list[Any]]:
+    tag = f"{{{key}}}"
+    keys = [f"{tag}:{name}" for name in ("meta", "orders", "technicians", "timers", "outbox")]
+    keys += [f"{tag}:final:{order_id}" for order_id, _blob in save.finals]
+    keys += [f"{tag}:final:{order_id}" for order_id in save.reopened]
+    sequence, blob = save.outbox if save.outbox is not None else ("", b"")
+    meta = save.meta
+    lists: tuple[Sequence[Any], ...] = (
+        list(chain.from_iterable(save.orders)),
+        save.reopened,
+        [blob for _id, blob in save.finals],
+        [order_id for order_id, _blob in save.finals],
+        list(chain.from_iterable(save.technicians)),
+        save.timers_dropped,
+        list(chain.from_iterable(save.timers_added)),
+        save.published,
+        (sequence, blob, meta.sequence, meta.batch_id, _encode(meta)),
+    )
+    args: list[Any] = [save.expected[0], save.expected[1]]
+    for one in lists:
+        args.append(len(one))
+        args.extend(one)
+    args.append(save.final_ttl_s)
+    return keys, args

@@ -1,0 +1,28 @@
+"""What every test may use: real servers, one pair for the whole session."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from dispatch.embedded import embedded
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addresses:
+    """Where the servers of this session are."""
+
+    kafka: str
+    redis: str
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
+    """One Kafka and one Redis for the session; those of DISPATCH_KAFKA and DISPATCH_REDIS if both are set."""
+    kafka, redis = os.environ.get("DISPATCH_KAFKA"), os.environ.get("DISPATCH_REDIS")
+    if kafka and redis:
+        yield Addresses(kafka=kafka, redis=redis)
+        return
+    with embedded(tmp_path_factory.mktemp("servers")) as running:
+        yield Addresses(kafka=running.kafka, redis=running.redis)
