@@ -28,6 +28,6 @@ def configure(level: str = "info", *, pretty: bool = False) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def get_log(name: str) -> Any:  # noqa: ANN401 -- structlog's own type says no more
+def get_log(name: str) -> Any:
     """The logger of one part of the engine."""
     return structlog.get_logger(part=name)

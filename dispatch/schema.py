@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,6 +55,7 @@ class _Plain(GenerateJsonSchema):
         return found
 
 
+@cache
 def schema_of(event_type: str) -> Json:
     """The JSON Schema (2020-12) of one event type's data."""
     model = EVENT_TYPES[event_type].model
@@ -173,6 +175,7 @@ def _read(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.exists() else None
 
 
+@cache
 def promises() -> dict[str, Json]:
     """What the contract promises: event type → field path → facts, see `dispatch.models.growth`."""
     return {event_type: growth.fields_of(schema_of(event_type)) for event_type in EVENT_TYPES}

@@ -51,7 +51,9 @@ class Settings(BaseModel):
         if "SSL" in self.kafka_security.split("_")[-1]:
             context = ssl.create_default_context(cafile=str(self.kafka_cafile) if self.kafka_cafile else None)
             if self.kafka_certfile:
-                context.load_cert_chain(str(self.kafka_certfile), str(self.kafka_keyfile) if self.kafka_keyfile else None)
+                context.load_cert_chain(
+                    str(self.kafka_certfile), str(self.kafka_keyfile) if self.kafka_keyfile else None
+                )
             client["ssl_context"] = context
         if self.kafka_security.startswith("SASL"):
             client["sasl_mechanism"] = self.kafka_sasl_mechanism
@@ -69,15 +71,13 @@ class Settings(BaseModel):
         return options
 
 
-def read_settings(environ: Mapping[str, str] = os.environ, **given: Any) -> Settings:  # noqa: ANN401 -- field values
+def read_settings(environ: Mapping[str, str] = os.environ, **given: Any) -> Settings:
     """The settings from the environment, with what a caller gives on top.
 
     Raises ConfigError that names the variable. An unknown ``DISPATCH_…`` variable is an error, for it is a typo.
     """
     found = {
-        name.removeprefix(PREFIX).lower(): value
-        for name, value in environ.items()
-        if name.startswith(PREFIX) and value
+        name.removeprefix(PREFIX).lower(): value for name, value in environ.items() if name.startswith(PREFIX) and value
     }
     try:
         return Settings.model_validate({**found, **{name: value for name, value in given.items() if value is not None}})

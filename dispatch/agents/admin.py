@@ -54,9 +54,7 @@ async def create_topics(
     return {name: facts.partitions for name, facts in there.items()}
 
 
-async def check_topics(
-    client: Client, recorded: int | None = None, *, table: Table = TOPICS
-) -> dict[str, int]:
+async def check_topics(client: Client, recorded: int | None = None, *, table: Table = TOPICS) -> dict[str, int]:
     """The number of partitions of every topic, without creating any.
 
     `recorded` is the number written down when the lanes were first taken. Raises `LaneError`, which says what
@@ -104,8 +102,7 @@ async def _create(client: Client, missing: Sequence[Topic], partitions: int, rep
             why = message[0] if message and message[0] else for_code(code).__name__
             raise LaneError(
                 f"{name} could not be created: {why}",
-                "Give the worker the right to create topics, fewer replicas, or create it as "
-                "docs/asyncapi.yaml says",
+                "Give the worker the right to create topics, fewer replicas, or create it as docs/asyncapi.yaml says",
             )
 
 
@@ -128,15 +125,11 @@ async def _wait_until_there(kafka: AIOKafkaClient, table: Table) -> dict[str, To
             return there
         if monotonic() > deadline_s:
             missing = ", ".join(sorted(table.keys() - there.keys()))
-            raise LaneError(
-                f"{missing} did not appear within {READY_WITHIN_S:.0f} s", "Look at the controller's log"
-            )
+            raise LaneError(f"{missing} did not appear within {READY_WITHIN_S:.0f} s", "Look at the controller's log")
         await asyncio.sleep(_POLL_S)
 
 
-def _check(
-    table: Table, there: Mapping[str, TopicFacts], recorded: int | None, wanted: int | None = None
-) -> None:
+def _check(table: Table, there: Mapping[str, TopicFacts], recorded: int | None, wanted: int | None = None) -> None:
     keyed = {name: facts.partitions for name, facts in there.items() if table[name].keyed}
     if len(set(keyed.values())) > 1:
         told = ", ".join(f"{name} {count}" for name, count in sorted(keyed.items()))

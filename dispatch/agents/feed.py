@@ -84,9 +84,17 @@ class _Lane:
 class Feed(Service):
     """Owns the consumer of one role. ``topics`` in order of urgency; ``channels`` one per lane."""
 
-    def __init__(  # noqa: PLR0913 -- what a feed connects
-        self, name: str, topics: Sequence[str], channels: Sequence[Any], keeper: Keeper, settings: Settings,
-        *, reads: bool = True, steps: Any = None, **kwargs: Any,  # noqa: ANN401 -- mode's own arguments
+    def __init__(
+        self,
+        name: str,
+        topics: Sequence[str],
+        channels: Sequence[Any],
+        keeper: Keeper,
+        settings: Settings,
+        *,
+        reads: bool = True,
+        steps: Any = None,
+        **kwargs: Any,
     ) -> None:
         """With ``reads`` false the feed only owns lanes and fetches nothing (the clock)."""
         super().__init__(**kwargs)
@@ -266,7 +274,7 @@ class Feed(Service):
         return self.consumer
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not typed
+class _Listener(ConsumerRebalanceListener):
     """Tells the feed which lanes come and go."""
 
     def __init__(self, feed: Feed) -> None:

@@ -22,7 +22,8 @@ class _HostOnly(BootStrategy):
     enable_kafka_producer = False
 
     def server(self) -> Iterable[ServiceT]:
-        return self._chain(self.sensors(), self.web_server(), self.agents())
+        services: Iterable[ServiceT] = self._chain(self.sensors(), self.web_server(), self.agents())
+        return services
 
 
 class HostApp(faust.App):
@@ -36,6 +37,7 @@ class HostApp(faust.App):
 
 def make_host(name: str, folder: Path, web_port: int | None) -> HostApp:
     """An app that ends its process when an agent breaks, rather than limp on."""
+    folder.mkdir(parents=True, exist_ok=True)
     options: dict[str, Any] = {"web_enabled": web_port is not None}
     if web_port is not None:
         options |= {"web_port": web_port, "web_bind": "127.0.0.1"}

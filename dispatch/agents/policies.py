@@ -10,17 +10,17 @@ from mode import Service
 from dispatch.agents.publisher import Publisher, Record
 from dispatch.errors import LaneError
 from dispatch.log import get_log
-from dispatch.models.cloudevents import outgoing_headers
 from dispatch.rules.policy import Policy, canonical_json, load_policy_json
 from dispatch.topics import POLICIES
 
 log = get_log("policies")
+_JSON = ("content-type", b"application/json")
 
 
 class PolicyBook(Service):
     """All versions of the policy that the topic has, kept up to date while the process runs."""
 
-    def __init__(self, client: Mapping[str, Any], **kwargs: Any) -> None:  # noqa: ANN401 -- mode's own arguments
+    def __init__(self, client: Mapping[str, Any], **kwargs: Any) -> None:
         """``client``: what aiokafka's clients take."""
         super().__init__(**kwargs)
         self._client = client
@@ -77,17 +77,7 @@ class PolicyBook(Service):
             await self.refresh()
 
 
-async def write_policy(publisher: Publisher, policy: Policy, now_text: str) -> None:
+async def write_policy(publisher: Publisher, policy: Policy) -> None:
     """Write the policy whole, under its version."""
-    headers = outgoing_headers(
-        id=f"policy:{policy.version}:{now_text}",
-        source=f"/dispatch/{policy.tenant}",
-        type="dispatch.policy.written.v1",
-        subject=policy.version,
-        time=now_text,
-        recordedtime=now_text,
-        tenantid=policy.tenant,
-        policyversion=policy.version,
-    )
     value = canonical_json(policy.document.to_json())
-    await publisher.publish([Record(POLICIES, 0, policy.version.encode(), value, headers)])
+    await publisher.publish([Record(POLICIES, 0, policy.version.encode(), value, (_JSON,))])

@@ -54,7 +54,12 @@ def entry_of(key: TerritoryKey, decided: Decided, letters: Sequence[Letter], rec
         events.append((*head, event.policy_version, event.traceparent, data))
     sent = [(command.territory, encode_command(command)) for command in decided.sent]
     return Entry(
-        tenant=key.tenant, territory=key.territory, recorded=recorded, events=events, sent=sent, letters=list(letters)
+        tenant=key.tenant,
+        territory=key.territory,
+        recorded=recorded,
+        events=events,
+        sent=sent,
+        letters=list(letters),
     )
 
 
@@ -77,9 +82,9 @@ def records_of(entry: Entry, lane: int, lane_of: Callable[[str], int]) -> list[R
     for sequence, short, subject, time, correlation, causation, policy, trace, data in entry.events:
         kind = full_type(short)
         headers = outgoing_headers(
-            id=f"{key_text}:{sequence}",
+            event_id=f"{key_text}:{sequence}",
             source=source,
-            type=kind,
+            event_type=kind,
             subject=subject,
             time=time,
             recordedtime=entry.recorded,
@@ -101,15 +106,16 @@ def records_of(entry: Entry, lane: int, lane_of: Callable[[str], int]) -> list[R
 
 def letter_record(letter: Letter, partition: int, recorded: str) -> Record:
     """A dead letter as a record."""
-    headers = outgoing_headers(
-        id=letter.id,
-        source=f"/dispatch/{letter.tenant}",
-        type="dispatch.input.refused.v1",
-        subject=letter.id,
-        time=recorded,
-        recordedtime=recorded,
-        tenantid=letter.tenant,
-    )
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", letter.id.encode()),
+        ("ce_source", f"/dispatch/{letter.tenant}".encode()),
+        ("ce_type", b"dispatch.input.refused.v1"),
+        ("ce_time", recorded.encode()),
+        ("ce_recordedtime", recorded.encode()),
+        ("ce_tenantid", letter.tenant.encode()),
+        ("content-type", b"application/json"),
+    ]
     return Record(DEAD_LETTERS, partition, letter.key, letter.data, headers)
 
 
@@ -127,6 +133,22 @@ def letter_of(record: ConsumerRecord, tenant: str, code: str, errors: Sequence[o
     }
     place = f"{record.topic}:{record.partition}:{record.offset}"
     return Letter(id=f"{place}:{record.timestamp}", tenant=tenant, key=record.key, data=_encode(data))
+
+
+def oversize_letter(record: Record, tenant: str) -> Letter:
+    """The dead letter of a record that the broker will not take: its head, and how large it was."""
+    names = {name: value.decode(errors="replace") for name, value in record.headers}
+    data = {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": -1,
+        "key": record.key.decode(errors="replace") if record.key else None,
+        "headers": names,
+        "raw": base64.b64encode(record.value[: MAX_EVENT_BYTES // 4]).decode(),
+        "code": "broker-refused",
+        "errors": [{"path": "", "message": f"{len(record.value)} bytes are more than the broker takes"}],
+    }
+    return Letter(id=f"refused:{names.get('ce_id', record.topic)}", tenant=tenant, key=record.key, data=_encode(data))
 
 
 def refused_letter(record: ConsumerRecord, refusal: Refusal) -> Letter:
@@ -150,5 +172,3 @@ def read_event(record: ConsumerRecord) -> Event | None:
         policy_version=found.get("ce_policyversion"),
         traceparent=found.get("ce_traceparent"),
     )
-
-

@@ -47,9 +47,14 @@ def _field(field: Json, defs: Json, path: str, *, required: bool) -> Iterator[tu
     for one in variants:
         if "items" in one:
             yield from _field(one["items"], defs, f"{path}[]", required=False)
-        if isinstance(one.get("additionalProperties"), dict):
-            yield from _field(one["additionalProperties"], defs, f"{path}.*", required=False)
+        for value in _map_values(one):
+            yield from _field(value, defs, f"{path}.*", required=False)
         yield from _fields(one, defs, f"{path}.")
+
+
+def _map_values(schema: Json) -> list[Json]:
+    other = schema.get("additionalProperties")
+    return [*schema.get("patternProperties", {}).values(), *([other] if isinstance(other, dict) else [])]
 
 
 def _type(schema: Json) -> str:

@@ -54,6 +54,7 @@ def decide_batch(
     but its refusal; the others go on.
     """
     decided = Decided()
+    skipped = _skip_abandoned(territory)
     for command in commands:
         _decide_one(territory, command, policies, now, decided)
     first_of_round = len(decided.events)
@@ -61,7 +62,19 @@ def decide_batch(
         _keep(territory, draft, decided)
     _name_round(territory, decided.events, first_of_round)
     _mark_end(territory, decided, now, batch_id, positions)
+    if skipped is not None:
+        decided.events[-1].data["abandoned"] = skipped
     return decided
+
+
+def _skip_abandoned(territory: Territory) -> Data | None:
+    """Leave out the numbers that a batch without its end left in the log: one id never has two contents."""
+    first, last = territory.sequence + 1, territory.abandoned_to
+    territory.abandoned_to = 0
+    if last < first:
+        return None
+    territory.sequence = last
+    return {"from": first, "to": last}
 
 
 def _decide_one(

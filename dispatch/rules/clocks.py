@@ -8,22 +8,29 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from dispatch.models.policy import SlaRule
+from dispatch.models.policy import ClockName, SlaRule
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Clock, Order
+from dispatch.rules.state import Clock
 
 PROMISED_TO = {"triage": "reporter", "accept": "desk", "confirm": "desk"}
 
 
-def start(policy: Policy, rule: SlaRule, name: str, at: datetime, due_at: datetime | None = None) -> Clock:
-    """A running clock of the rule's target ``name``, from ``at``; a ``due_at`` promised outside overrides."""
-    target = rule.targets[name]  # type: ignore[index]  # a plain name from the caller's own table
+def start(
+    policy: Policy, rule: SlaRule, name: ClockName, at: datetime, due_at: datetime | None = None, version: int = 1
+) -> Clock:
+    """A running clock of the rule's target ``name``, from ``at``; a ``due_at`` promised outside overrides.
+
+    A clock whose due moment was promised outside has no calendar: its seconds are those of the wall.
+    """
+    target = rule.targets[name]
     calendar_id = target.calendar or rule.calendar
     target_s = target.within
     if due_at is not None:
         calendar_id, target_s = "", max(0, int((due_at - at).total_seconds()))
     due = due_at or policy.calendar(calendar_id).add(at, target_s)
-    clock = Clock(
+    permille = rule.warn_at_permille
+    points = tuple([target_s * each // 1000 for each in permille]) if target_s else ()
+    return Clock(
         name=name,
         target_s=target_s,
         calendar_id=calendar_id,
@@ -33,15 +40,16 @@ def start(policy: Policy, rule: SlaRule, name: str, at: datetime, due_at: dateti
         due_at=due,
         due_at_original=due,
         promised_to=PROMISED_TO.get(name, "reporter"),
-        warn_permille=rule.warn_at_permille,
+        warn_permille=permille,
+        warn_at=tuple([_add(policy, calendar_id, at, point) for point in points]),
+        version=version,
     )
-    return replace(clock, warn_at=_warnings(policy, clock, at))
 
 
-def _add(policy: Policy, clock: Clock, at: datetime, seconds: int) -> datetime:
-    if not clock.calendar_id:
+def _add(policy: Policy, calendar_id: str, at: datetime, seconds: int) -> datetime:
+    if not calendar_id:
         return at + timedelta(seconds=seconds)
-    return policy.calendar(clock.calendar_id).add(at, seconds)
+    return policy.calendar(calendar_id).add(at, seconds)
 
 
 def working_s(policy: Policy, clock: Clock, start_at: datetime, end_at: datetime) -> int:
@@ -53,26 +61,45 @@ def working_s(policy: Policy, clock: Clock, start_at: datetime, end_at: datetime
     return policy.calendar(clock.calendar_id).between(start_at, end_at)
 
 
-def _warnings(policy: Policy, clock: Clock, at: datetime) -> tuple[datetime, ...]:
+def _aim(policy: Policy, clock: Clock, at: datetime) -> Clock:
+    """The clock's next due moment and warnings, with what is left of its budget counted from ``at``."""
     budget_s = clock.target_s + clock.extended_s
-    if budget_s == 0:
-        return ()
-    points = (budget_s * permille // 1000 - clock.elapsed_s for permille in clock.warn_permille)
-    return tuple(_add(policy, clock, at, max(0, point)) for point in points)
+    points = [budget_s * permille // 1000 - clock.elapsed_s for permille in clock.warn_permille] if budget_s else []
+    return replace(
+        clock,
+        due_at=_add(policy, clock.calendar_id, at, max(0, budget_s - clock.elapsed_s)),
+        warn_at=tuple([_add(policy, clock.calendar_id, at, max(0, point)) for point in points]),
+    )
 
 
 def pause(policy: Policy, clock: Clock, at: datetime, reason: str) -> Clock:
-    """The clock standing still from ``at``; a clock that does not run is returned as it is."""
+    """The clock standing still from ``at``; one that does not run is returned as it is.
+
+    A breach that was announced after ``at`` is void: the clock stood still already.
+    """
     if clock.state != "running":
         return clock
-    spent_s = working_s(policy, clock, clock.resumed_at, at)
-    return replace(
+    at = max(at, clock.resumed_at)
+    paused = replace(
         clock,
         state="paused",
-        paused_at=max(at, clock.resumed_at),
+        paused_at=at,
         pause_reason=reason,
-        elapsed_s=clock.elapsed_s + spent_s,
+        elapsed_s=clock.elapsed_s + working_s(policy, clock, clock.resumed_at, at),
         version=clock.version + 1,
+    )
+    return _unbroken(paused) if clock.breached_at is not None and at < clock.breached_at else paused
+
+
+def _unbroken(clock: Clock) -> Clock:
+    """The clock without its breach: what was said of it is revised, its ladder begins anew."""
+    return replace(
+        clock,
+        breached_at=None,
+        breach_event=None,
+        rung=0,
+        rung_at=None,
+        verdict_revision=clock.verdict_revision + 1,
     )
 
 
@@ -80,59 +107,81 @@ def resume(policy: Policy, clock: Clock, at: datetime) -> Clock:
     """The clock running again with what was left; what it stood still for is added up by reason."""
     if clock.state != "paused" or clock.paused_at is None:
         return clock
-    reason = clock.pause_reason or ""
-    waited_s = max(0, int((at - clock.paused_at).total_seconds()))
+    at = max(at, clock.paused_at)
+    running = replace(clock, paused_s=_paused_s(clock, at), paused_at=None, pause_reason=None)
+    return _run(policy, running, at, waited=at - clock.paused_at)
+
+
+def _run(policy: Policy, clock: Clock, at: datetime, waited: timedelta) -> Clock:
     running = replace(
         clock,
-        paused_s={**clock.paused_s, reason: clock.paused_s.get(reason, 0) + waited_s},
+        state="running",
+        resumed_at=at,
+        rung_at=clock.rung_at + waited if clock.rung_at else None,
+        version=clock.version + 1,
     )
-    return _rearm(policy, running, at)
+    return running if running.breached_at is not None else _aim(policy, running, at)
 
 
-def _rearm(policy: Policy, clock: Clock, at: datetime) -> Clock:
-    running = replace(
-        clock, state="running", resumed_at=at, paused_at=None, pause_reason=None, version=clock.version + 1
-    )
-    if running.breached_at is not None:
-        return running
-    left_s = max(0, running.target_s + running.extended_s - running.elapsed_s)
-    due_at = _add(policy, running, at, left_s)
-    return replace(running, due_at=due_at, warn_at=_warnings(policy, running, at))
+def extend(policy: Policy, clock: Clock, until: datetime, at: datetime) -> Clock:
+    """The clock with its due moment moved on to ``until``, decided ``at``; the original promise stays on record."""
+    extra_s = working_s(policy, clock, clock.due_at, until)
+    longer = replace(clock, extended_s=clock.extended_s + extra_s, version=clock.version + 1)
+    if clock.breached_at is not None:
+        longer = _unbroken(longer)
+    aimed = _aim(policy, longer, clock.resumed_at)
+    return replace(aimed, due_at=until, warned=sum(1 for moment in aimed.warn_at if moment <= at))
 
 
-def extend(policy: Policy, clock: Clock, until: datetime) -> Clock:
-    """The clock with its due moment moved to ``until``; the original promise stays on record."""
-    extra_s = int((until - clock.due_at).total_seconds())
+def retarget(policy: Policy, clock: Clock, fresh: Clock) -> Clock:
+    """A live clock under another promise (that of ``fresh``): what has elapsed and the pauses stay.
+
+    One that is broken, or was promised outside, stays as it is.
+    """
+    same = clock.target_s == fresh.target_s and clock.calendar_id == fresh.calendar_id
+    if same or not clock.is_live or clock.breached_at is not None or not clock.calendar_id:
+        return clock
     moved = replace(
-        clock, due_at=until, extended_s=clock.extended_s + extra_s, version=clock.version + 1, rung_at=None
+        clock,
+        target_s=fresh.target_s,
+        calendar_id=fresh.calendar_id,
+        ladder=fresh.ladder,
+        warn_permille=fresh.warn_permille,
+        due_at_original=fresh.due_at_original,
+        version=clock.version + 1,
     )
-    if clock.breached_at is not None and until > clock.breached_at:
-        moved = replace(moved, breached_at=None, rung=0)
-    return replace(moved, warn_at=_warnings(policy, moved, moved.resumed_at))
+    return _aim(policy, moved, clock.resumed_at) if clock.state == "running" else moved
 
 
 def stop(policy: Policy, clock: Clock, fact_at: datetime) -> Clock:
-    """The clock stopped by a fact at ``fact_at``, with its verdict: met at or before the due moment."""
-    end_at = clock.paused_at or fact_at
-    spent_s = working_s(policy, clock, clock.resumed_at, fact_at) if clock.paused_at is None else 0
-    verdict = "met" if fact_at <= clock.due_at or clock.state == "paused" and clock.breached_at is None else "breached"
-    corrected = clock.breached_at is not None and verdict == "met"
-    return replace(
+    """The clock stopped by a fact at ``fact_at``, with its verdict: met at or before the due moment.
+
+    A clock that stands still and is not broken is met. One that was stopped by a later fact is judged again.
+    """
+    if clock.state == "running":
+        elapsed_s = clock.elapsed_s + working_s(policy, clock, clock.resumed_at, fact_at)
+    else:
+        end_at = clock.paused_at or clock.stopped_at or fact_at
+        over_s = working_s(policy, clock, max(fact_at, clock.resumed_at), end_at)
+        elapsed_s = max(0, clock.elapsed_s - over_s)
+    unbroken = clock.state == "paused" and clock.breached_at is None
+    met = unbroken or fact_at <= clock.due_at
+    stopped = replace(
         clock,
         state="stopped",
         stopped_at=fact_at,
         paused_at=None,
         pause_reason=None,
-        paused_s=_with_open_pause(clock, max(end_at, fact_at)),
-        elapsed_s=clock.elapsed_s + spent_s,
-        verdict=verdict,
-        verdict_revision=clock.verdict_revision + (1 if corrected else 0),
-        rung_at=None,
+        paused_s=_paused_s(clock, fact_at),
+        elapsed_s=elapsed_s,
+        verdict="met" if met else "breached",
         version=clock.version + 1,
     )
+    return _unbroken(stopped) if met and clock.breached_at is not None else stopped
 
 
-def _with_open_pause(clock: Clock, at: datetime) -> dict[str, int]:
+def _paused_s(clock: Clock, at: datetime) -> dict[str, int]:
+    """Seconds stood still by reason, the pause that is on included."""
     if clock.paused_at is None:
         return clock.paused_s
     reason = clock.pause_reason or ""
@@ -142,45 +191,14 @@ def _with_open_pause(clock: Clock, at: datetime) -> dict[str, int]:
 
 def cancel(clock: Clock, at: datetime) -> Clock:
     """The clock ended without a verdict."""
-    return replace(clock, state="cancelled", stopped_at=at, rung_at=None, version=clock.version + 1)
+    return replace(clock, state="cancelled", stopped_at=at, paused_s=_paused_s(clock, at), version=clock.version + 1)
 
 
 def reopen(policy: Policy, clock: Clock, at: datetime) -> Clock:
-    """A stopped clock running again: its verdict is void, what had elapsed stays, the wait in between is left out."""
+    """A stopped clock running again: its verdict is void, what had elapsed stays, the wait in between is left out.
+
+    A breach stays, and its ladder goes on from the rung that it had reached.
+    """
+    waited = at - max(clock.stopped_at or at, clock.resumed_at)
     void = replace(clock, stopped_at=None, verdict=None, verdict_revision=clock.verdict_revision + 1)
-    return _rearm(policy, void, at)
-
-
-def next_timer(order: Order) -> tuple[datetime, str] | None:
-    """The order's earliest timer as (due moment, id), or None."""
-    found: tuple[datetime, str] | None = None
-    for at, kind, version in _timers(order):
-        if found is None or (at, kind) < (found[0], found[1]):
-            found = (at, kind)
-            chosen = version
-    if found is None:
-        return None
-    return found[0], f"{order.id}:{order.cycle}:{found[1]}:{chosen}"
-
-
-def _timers(order: Order) -> list[tuple[datetime, str, int]]:
-    if order.is_final:
-        return []
-    timers: list[tuple[datetime, str, int]] = []
-    for clock in order.clocks.values():
-        if clock.state != "running":
-            continue
-        if clock.breached_at is None:
-            timers.append((clock.due_at, f"{clock.name}.breach", clock.version))
-            if clock.warned < len(clock.warn_at) and clock.warn_at[clock.warned] < clock.due_at:
-                timers.append((clock.warn_at[clock.warned], f"{clock.name}.warn", clock.version))
-        elif clock.rung_at is not None:
-            timers.append((clock.rung_at, f"{clock.name}.rung", clock.version))
-    timers.extend(
-        (leg.expires_at, f"offer.{leg.assignment_id}", leg.version)
-        for leg in order.legs
-        if leg.state == "offered" and leg.expires_at is not None
-    )
-    if order.hold is not None and order.hold.expected_resume_at is not None and not order.hold.reminded:
-        timers.append((order.hold.expected_resume_at, "hold", order.cycle))
-    return timers
+    return _run(policy, void, at, waited=max(waited, timedelta()))

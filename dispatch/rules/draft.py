@@ -1,6 +1,6 @@
 """The draft of one decision: events are emitted one after another, each folded at once, nothing outside changes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from dispatch.rules import clocks
 from dispatch.rules.events import Event
 from dispatch.rules.evolve import fold
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Clock, Data, Order, Technician, moment_of, text_of
+from dispatch.rules.state import Clock, Data, Escalation, Order, Technician, moment_of, text_of, whole_ms
 from dispatch.rules.territory import Territory
 
 
@@ -28,8 +28,8 @@ class Draft:
         self.territory = territory
         self.policies = policies
         self.policy = policies[territory.policy_version]
-        self.now = now
-        self.now_text = text_of(now)
+        self.now = whole_ms(now)
+        self.now_text = text_of(self.now)
         self.command = command
         self.causation = command.id if command else None
         self.events: list[Event] = []
@@ -66,12 +66,17 @@ class Draft:
         """The policy frozen into the order when it opened; the active one when that is no longer known."""
         return self.policies.get(order.policy_version, self.policy)
 
+    @property
+    def next_sequence(self) -> int:
+        """The number that the next event gets."""
+        return self.territory.sequence + len(self.events) + 1
+
     def emit(self, short: str, subject: str, data: Data, *, at: datetime | None = None) -> Event:
         """Add an event and fold it. ``at`` is when it happened (default: now)."""
-        order = self.orders.get(subject) or self.territory.order(subject)
+        order = self.order(subject)
         command = self.command
         event = Event(
-            sequence=self.territory.sequence + len(self.events) + 1,
+            sequence=self.next_sequence,
             type=short,
             subject=subject,
             time=text_of(at) if at else self.now_text,
@@ -94,7 +99,7 @@ class Draft:
         """Ask another territory's lane for something about an order."""
         origin = self.territory
         command = Command(
-            id=f"{origin.tenant}:{origin.id}:{origin.sequence + len(self.events)}:{kind}",
+            id=f"{origin.tenant}:{origin.id}:{self.next_sequence - 1}:{kind}",
             type=kind,
             tenant=origin.tenant,
             territory=territory,
@@ -107,8 +112,8 @@ class Draft:
         self.forward(territory, command)
 
     def forward(self, territory: str, command: Command) -> None:
-        """Pass a command on. It carries the sequence of the event just emitted, by which the receiver drops repeats."""
-        sequence = self.territory.sequence + len(self.events)
+        """Pass a command on. It carries the number of the event just emitted, by which a receiver drops repeats."""
+        sequence = self.next_sequence - 1
         self.sent.append(replace(command, territory=territory, sender=self.territory.id, sender_sequence=sequence))
 
     def commit(self) -> None:
@@ -122,48 +127,84 @@ class Draft:
         territory.sequence += len(self.events)
 
 
-def stop_clocks(draft: Draft, order: Order, names: tuple[str, ...], fact_at: datetime) -> tuple[list[Clock], list[str]]:
-    """The named live clocks stopped by a fact, for the fact's own event, and the ids of breaches now disproved."""
+Disproved = list[tuple[str, str]]
+"""Clocks of which a breach was announced that did not happen, each with the id of that event."""
+
+
+def stop_clocks(draft: Draft, order: Order, names: Iterable[str], fact_at: datetime) -> tuple[list[Clock], Disproved]:
+    """The named clocks as a fact stops them, for the fact's own event, and the breaches that it disproves.
+
+    A clock that a later fact has stopped as broken is judged again: facts come in late and out of order.
+    """
     policy = draft.policy_of(order)
     stopped: list[Clock] = []
-    disproved: list[str] = []
     for name in names:
         clock = order.clocks.get(name)
-        if clock is None or not clock.is_live:
+        if clock is None:
             continue
-        ended = clocks.stop(policy, clock, fact_at)
-        stopped.append(ended)
-        if ended.verdict == "met" and clock.breach_event:
-            disproved.append(name)
-    return stopped, disproved
+        late = clock.verdict == "breached" and clock.stopped_at is not None and fact_at < clock.stopped_at
+        if clock.is_live or late:
+            stopped.append(clocks.stop(policy, clock, fact_at))
+    return stopped, disproved(order, stopped)
 
 
-def settle_clocks(draft: Draft, order: Order, stopped: list[Clock], disproved: list[str]) -> Order:
-    """Say what the stopped clocks mean: met, breached (never announced before), corrected, escalations over."""
-    for clock in stopped:
-        if clock.verdict == "breached" and clock.breach_event is None:
-            _announce_late(draft, order, clock)
+def disproved(order: Order, changed: Iterable[Clock]) -> Disproved:
+    """The breaches that changed clocks no longer have."""
+    before = ((clock, order.clocks[clock.name]) for clock in changed if clock.name in order.clocks)
+    return [(old.name, old.breach_event) for clock, old in before if old.breach_event and not clock.breach_event]
+
+
+def settle_clocks(draft: Draft, order: Order, stopped: list[Clock], wrong: Disproved) -> Order:
+    """Say what the stopped clocks mean, once the fact's own event has carried them: met, corrected, all quiet."""
     met = [clock for clock in stopped if clock.verdict == "met"]
     if met:
         order = draft.tell("clock.met", order, {"clocks": met})
-    for name in disproved:
+    if wrong:
+        order = correct(draft, order, wrong, "late_fact")
+    if order.escalations:
+        names = {clock.name for clock in stopped}
+        order = end_escalations(draft, order, lambda escalation: escalation.clock in names)
+    return order
+
+
+def correct(draft: Draft, order: Order, wrong: Disproved, reason: str) -> Order:
+    """Take back breaches that were announced: each correction names the event that it supersedes."""
+    for name, event_id in wrong:
         clock = order.clocks[name]
-        before = {"clock": name, "supersedes": clock.breach_event, "verdict_before": "breached"}
-        after = {"verdict_after": "met", "verdict_revision": clock.verdict_revision, "reason": "late_fact"}
-        order = draft.tell("work-order.corrected", order, before | after)
-    names = {clock.name for clock in stopped}
-    return end_escalations(draft, order, lambda name: name in names)
+        data = {
+            "clock": name,
+            "supersedes": event_id,
+            "verdict_before": "breached",
+            "verdict_after": clock.verdict,
+            "verdict_revision": clock.verdict_revision,
+            "reason": reason,
+            "clocks": [verdict_facts(clock)],
+        }
+        order = draft.tell("work-order.corrected", order, data)
+    return order
 
 
-def _announce_late(draft: Draft, order: Order, clock: Clock) -> None:
-    """A breach that the clock agent had no time to announce, because the fact came first."""
-    draft.tell("clock.breached", order, {"clocks": [clock]}, at=clock.due_at)
+def verdict_facts(clock: Clock) -> Data:
+    """A clock as a KPI reads it: the promise, the time spent, and the verdict."""
+    ended = clock.stopped_at
+    return {
+        "name": clock.name,
+        "target_s": clock.target_s,
+        "due_at_original": text_of(clock.due_at_original),
+        "due_at_current": text_of(clock.due_at),
+        "wall_s": max(0, int((ended - clock.started_at).total_seconds())) if ended else None,
+        "working_s": clock.elapsed_s,
+        "paused_s": clock.paused_s,
+        "extended_s": clock.extended_s,
+        "verdict": clock.verdict,
+        "verdict_revision": clock.verdict_revision,
+    }
 
 
-def end_escalations(draft: Draft, order: Order, which: Callable[[str | None], bool]) -> Order:
-    """Resolve the open escalations whose clock the predicate accepts."""
+def end_escalations(draft: Draft, order: Order, which: Callable[[Escalation], bool] = lambda _one: True) -> Order:
+    """Resolve the open escalations that the predicate accepts (default: all)."""
     for escalation in order.escalations:
-        if which(escalation.clock):
+        if which(escalation):
             data = {"escalation_id": escalation.id, "clock": escalation.clock, "level": escalation.level}
             order = draft.tell("escalation.resolved", order, data)
     return order
@@ -174,6 +215,12 @@ def change_clocks(draft: Draft, order: Order, short: str, changed: list[Clock], 
     if not changed:
         return order
     return draft.tell(short, order, {"clocks": changed, "reason": reason})
+
+
+def cancel_clocks(draft: Draft, order: Order, reason: str) -> Order:
+    """End every live clock without a verdict."""
+    live = [clocks.cancel(clock, draft.now) for clock in order.clocks.values() if clock.is_live]
+    return change_clocks(draft, order, "clock.cancelled", live, reason)
 
 
 def fact_time(draft: Draft, data: Data) -> datetime:

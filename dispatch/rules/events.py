@@ -10,7 +10,7 @@ import msgspec
 from dispatch.rules.state import Clock, Data, Order, Record
 
 
-class Event(Record, kw_only=True):
+class Event(Record, frozen=True, kw_only=True):
     """One thing that happened. ``time`` is when it occurred, RFC 3339; ``sequence`` numbers a territory's events."""
 
     sequence: int
@@ -47,5 +47,3 @@ def revive(event: Event) -> Event:
     if event.type == "work-order.transferred-in":
         typed["order"] = msgspec.convert(data["order"], Order)
     return msgspec.structs.replace(event, data={**data, **typed}) if typed else event
-
-

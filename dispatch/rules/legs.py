@@ -1,45 +1,64 @@
 """Legs of an order: finding the one an action speaks of, moving it, and what the move makes of the order."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from msgspec.structs import replace
 
 from dispatch.errors import Rejected
 from dispatch.rules.draft import Draft
-from dispatch.rules.lifecycle import crew_state
-from dispatch.rules.state import Data, Leg, Order
+from dispatch.rules.lifecycle import KEPT_STATES, crew_state
+from dispatch.rules.state import Data, Leg, Order, Requirement
+
+_SAID = ("performed_at", "after_the_fact", "note", "reason", "device_seq")
 
 
 def acted(data: Data) -> Data:
     """What every event caused by a person says of them."""
-    keep = ("actor", "performed_at", "after_the_fact", "note", "reason", "device_seq")
-    return {name: data[name] for name in keep if data.get(name) is not None}
+    said: Data = {"actor": data["actor"]}
+    for name in _SAID:
+        value = data.get(name)
+        if value is not None:
+            said[name] = value
+    return said
 
 
-def lead(order: Order) -> Leg | None:
-    """The active leg with the lowest place."""
-    return min(order.active_legs(), key=lambda leg: leg.place, default=None)
+def needed(data: Data, name: str) -> Data:
+    """``data``, which must say ``name``; Rejected ``missing-field`` when it does not."""
+    if data.get(name) in (None, "", [], ()):
+        raise Rejected("missing-field", f"this needs {name!r}", name)
+    return data
+
+
+def lead(legs: Iterable[Leg]) -> Leg | None:
+    """The active leg with the lowest place; one that was given comes before one that is only offered."""
+    active = [leg for leg in legs if leg.is_active]
+    return min(active, key=lambda leg: (leg.state == "offered", leg.place), default=None)
 
 
 def leg_of(order: Order, data: Data, *, late: bool = False) -> Leg:
     """The leg an action speaks of: the named assignment, else the actor's own, else (for the desk) the lead's.
 
-    Rejected ``no-assignment`` or ``not-your-assignment``. With ``late`` a leg that has ended is found too.
+    Rejected ``no-assignment``, ``assignment-over`` or ``not-your-assignment``. With ``late`` a leg that has ended
+    is found too, the last one first.
     """
     actor = data["actor"]
-    legs = [leg for leg in order.legs if leg.is_active or late]
+    own = actor["role"] == "technician"
+    legs: Iterable[Leg] = order.legs
     if assignment_id := data.get("assignment_id"):
         legs = [leg for leg in legs if leg.assignment_id == assignment_id]
-    elif actor["role"] == "technician":
+        if own and any(leg.technician_id != actor["id"] for leg in legs):
+            raise Rejected("not-your-assignment", "this assignment is another technician's", "actor.id")
+    elif own:
         legs = [leg for leg in legs if leg.technician_id == actor["id"]]
-    if not legs:
-        gone = any(leg.technician_id == actor["id"] for leg in order.legs)
-        detail = "is over" if gone else "does not exist"
-        raise Rejected("no-assignment", f"the assignment that this speaks of {detail}", "assignment_id")
-    leg = min(legs, key=lambda one: one.place) if not late else legs[-1]
-    if actor["role"] == "technician" and leg.technician_id != actor["id"]:
-        raise Rejected("not-your-assignment", "this assignment is another technician's", "actor.id")
-    return leg
+    found = lead(legs)
+    if found is None and late:
+        found = next(reversed(list(legs)), None)
+    if found is not None:
+        return found
+    if any(True for _leg in legs):
+        raise Rejected("assignment-over", "the assignment that this speaks of is over", "assignment_id")
+    raise Rejected("no-assignment", "there is no assignment that this could speak of", "assignment_id")
 
 
 def leg_facts(leg: Leg, state: str) -> Data:
@@ -52,51 +71,81 @@ def leg_facts(leg: Leg, state: str) -> Data:
     }
 
 
-def state_with(order: Order, leg: Leg, leg_state: str) -> str:
-    """The order's state once the leg has the given state."""
-    if order.state in {"on_hold", "awaiting_approval"} and order.hold is not None:
-        return order.state
-    return crew_state(replace(one, state=leg_state) if one is leg else one for one in order.legs)
+def requirement_at(order: Order, place: int) -> Requirement:
+    """What a place of the crew asks for."""
+    for number, requirement in order.places():
+        if number == place:
+            return requirement
+    raise Rejected("no-such-place", f"the crew has no place {place} any more", "place")
 
 
-def owner_of(draft: Draft, order: Order, state: str, technician_id: str | None = None) -> Data:
-    """``{"owner": …}`` when the state makes somebody else accountable, else nothing."""
+def legs_with(order: Order, leg: Leg, leg_state: str) -> tuple[Leg, ...]:
+    """The order's legs, one of them in another state."""
+    return tuple([replace(one, state=leg_state) if one is leg else one for one in order.legs])
+
+
+def owner_ref(draft: Draft, order: Order, state: str, legs: Iterable[Leg]) -> tuple[str, str]:
+    """Who is accountable for the order in this state, as (kind, id): every open state has somebody."""
     site = draft.policy_of(order).site
-    if state in {"open", "offered"}:
-        ref = site.front_desk if order.needs_triage else site.queue_owner
-        if order.exhausted and state == "open":
-            ref = site.exhausted_owner
-        wanted = (ref.kind, ref.id)
-    elif state == "completed":
-        wanted = (site.acceptor.kind, site.acceptor.id)
+    if state == "completed":
+        role = site.acceptor
     elif state == "awaiting_approval":
-        wanted = ("role", "approver")
+        return "role", "approver"
     else:
-        leader = lead(order)
-        person = technician_id or (leader.technician_id if leader else None)
-        wanted = ("person", person) if person else (site.queue_owner.kind, site.queue_owner.id)
-    if (order.owner.kind, order.owner.id) == wanted:
-        return {}
-    return {"owner": {"kind": wanted[0], "id": wanted[1]}}
+        leader = lead(legs)
+        if leader is not None and leader.state != "offered":
+            return "person", leader.technician_id
+        if order.needs_triage:
+            role = site.front_desk
+        elif order.exhausted and leader is None:
+            role = site.exhausted_owner
+        else:
+            role = site.queue_owner
+    return role.kind, role.id
 
 
-def move_leg(  # noqa: PLR0913 -- one verb with all that an event of a leg says
+def owner_of(draft: Draft, order: Order, state: str, legs: Iterable[Leg] | None = None) -> Data:
+    """``{"owner": …}`` when the state makes somebody else accountable, else nothing."""
+    kind, found = owner_ref(draft, order, state, order.legs if legs is None else legs)
+    owner = order.owner
+    return {} if owner.id == found and owner.kind == kind else {"owner": {"kind": kind, "id": found}}
+
+
+def move_leg(
     draft: Draft, order: Order, leg: Leg, leg_state: str, short: str, data: Data, *, at: datetime | None = None
 ) -> Order:
     """Emit ``short`` with the leg in its new state, and the order's state and owner as they follow."""
-    state = state_with(order, leg, leg_state)
-    probe = replace(order, legs=tuple(replace(one, state=leg_state) if one is leg else one for one in order.legs))
-    facts = leg_facts(leg, leg_state) | {"state": state} | owner_of(draft, probe, state)
-    return draft.tell(short, order, facts | data, at=at)
+    facts = leg_facts(leg, leg_state)
+    legs = legs_with(order, leg, leg_state)
+    state = order.state
+    if state not in KEPT_STATES:
+        state = crew_state(legs)
+    facts["state"] = state
+    if state not in {"completed", "confirmed"} and not order.is_final:
+        facts.update(owner_of(draft, order, state, legs))
+    facts.update(data)
+    return draft.tell(short, order, facts, at=at)
 
 
-def release_all(draft: Draft, order: Order, reason: str, *, but: Leg | None = None, ask_again: bool = True) -> Order:
-    """Withdraw every active leg (except ``but``), so that nobody drives to a job that is gone."""
+def release(
+    draft: Draft, order: Order, reason: str, *, offers_only: bool = False, ends: bool = False
+) -> Order:
+    """Withdraw the active legs (or only the offers), so that nobody drives to a job that is gone.
+
+    ``ends``: the order ends with the same decision, so that its state and owner are left as they are.
+    """
     for leg in order.active_legs():
-        if but is None or leg.assignment_id != but.assignment_id:
-            current = next(one for one in order.legs if one.assignment_id == leg.assignment_id)
-            data = {"reason": reason, "ask_again": ask_again}
-            order = move_leg(draft, order, current, "withdrawn", "work-order.withdrawn", data)
+        if offers_only and leg.state != "offered":
+            continue
+        data: Data = {"reason": reason, "ask_again": True}
+        if ends:
+            facts = leg_facts(leg, "withdrawn") | {"state": order.state}
+            order = draft.tell("work-order.withdrawn", order, facts | data)
+        else:
+            order = move_leg(draft, order, leg, "withdrawn", "work-order.withdrawn", data)
     return order
 
 
+def current(order: Order, leg: Leg) -> Leg:
+    """The same leg as the order has it now."""
+    return next(one for one in order.legs if one.assignment_id == leg.assignment_id)

@@ -47,7 +47,7 @@ CREW = "<as the crew stands>"
 
 MOVES: dict[str, Move] = {
     # of the work
-    "accept": _move(FIELD, {"offered", "assigned", *GIVEN}, CREW, late=DONE),
+    "accept": _move(FIELD, {"offered", *GIVEN}, CREW, late=DONE),
     "decline": _move(FIELD, {"offered", *GIVEN}, CREW),
     "return_order": _move(FIELD, GIVEN, CREW),
     "transfer": _move(FIELD, GIVEN, CREW),
@@ -68,7 +68,7 @@ MOVES: dict[str, Move] = {
     "confirm": _move(ACCEPTORS, {"completed"}, "closed"),
     "reject_work": _move(ACCEPTORS, {"completed"}, "open"),
     "rate": _move(REPORTER, DONE, SAME),
-    "reopen": _move(ACCEPTORS | DESK, {"closed"}, "open"),
+    "reopen": _move(ACCEPTORS | DESK, {"closed", "refused"}, "open"),
     "urge": _move(REPORTER | DESK, OPEN, SAME),
     "amend": _move(REPORTER | DESK, OPEN - {"completed"}, SAME),
     "reschedule": _move(REPORTER | DESK, OPEN - {"completed"}, SAME),
@@ -82,20 +82,28 @@ MOVES: dict[str, Move] = {
     "unmerge": _move(DESK, {"merged"}, "open"),
     "assign": _move(DESK, WORKING - {"on_hold"}, CREW),
     "reassign": _move(DESK, WORKING - {"on_hold"}, CREW),
-    "preempt": _move(LEADERS, GIVEN, CREW),
+    "preempt": _move(LEADERS, WORKING - {"on_hold"}, CREW),
     "refuse": _move(DESK, {"open", "offered", "awaiting_approval"}, "refused"),
     "request_extension": _move(FIELD, WORKING, SAME),
     "grant_extension": _move(LEADERS | {"approver"}, WORKING, SAME),
     "deny_extension": _move(LEADERS | {"approver"}, WORKING, SAME),
     "request_approval": _move(FIELD, WORKING, "awaiting_approval"),
     "decide_approval": _move(LEADERS | {"approver"}, {"awaiting_approval"}, CREW),
-    "acknowledge": _move(DESK | {"quality_monitor", "technician"}, OPEN, SAME),
+    "acknowledge": _move(DESK | {"quality_monitor", "technician"}, OPEN | {"refused", "merged"}, SAME),
     "escalate": _move(FIELD | REPORTER | {"quality_monitor"}, OPEN, SAME),
     "inspect": _move(DESK | {"inspector", "quality_monitor"}, ALL, SAME),
     "follow_up": _move(DESK | {"quality_monitor"}, DONE, SAME),
     "note": _move(ANYONE, ALL, SAME),
     "close": _move(DESK | {"quality_monitor"}, {"completed", "confirmed"}, "closed"),
 }
+
+BY_ITSELF: tuple[tuple[str, str, str], ...] = (
+    ("open", CREW, "a round of matching offers or gives its places"),
+    ("offered", "open", "everybody who was asked stayed silent"),
+    ("completed", "confirmed", "the reporter stayed silent (auto-confirmed)"),
+    ("confirmed", "closed", "always at once"),
+)
+"""What happens without a person: from, to, and why."""
 
 LEG_TO_ORDER = {
     "offered": "offered",
@@ -108,6 +116,21 @@ LEG_TO_ORDER = {
 }
 _RANK = {state: rank for rank, state in enumerate(LEG_TO_ORDER.values())}
 LEG_RANK = {state: rank for rank, state in enumerate(LEG_TO_ORDER)}
+CREW_STATES = frozenset({"open", *LEG_TO_ORDER.values()})
+KEPT_STATES = frozenset({"on_hold", "awaiting_approval", "completed", "confirmed", *FINAL})
+"""States that do not follow from the crew: they stay when a leg moves."""
+
+
+def transitions() -> frozenset[tuple[str, str]]:
+    """Every pair of different states that may follow each other (I5), as the tables say."""
+    pairs = {("completed", "confirmed"), ("confirmed", "closed")}
+    for move in MOVES.values():
+        for state in move.states:
+            if move.to == CREW:
+                pairs |= {(state, to) for to in CREW_STATES}
+            elif move.to != SAME:
+                pairs.add((state, move.to))
+    return frozenset((before, after) for before, after in pairs if before != after)
 
 
 def authorise(action: str, role: str) -> None:

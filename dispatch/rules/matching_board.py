@@ -14,8 +14,9 @@ from msgspec.structs import replace
 
 from dispatch.models.policy import Weights
 from dispatch.rules.geometry import Point
-from dispatch.rules.matching_constraints import Ask, Hard
-from dispatch.rules.matching_scores import Ints, Pool, area_point
+from dispatch.rules.matching_constraints import Hard
+from dispatch.rules.matching_pool import Ask, Pool
+from dispatch.rules.matching_scores import Ints
 from dispatch.rules.matching_solver import unpack
 from dispatch.rules.state import Data, Order, Requirement
 
@@ -34,10 +35,11 @@ class Need:
 
     def __init__(self, board: "Board", ask: Ask) -> None:
         """Ask the rules that do not read the single order."""
-        self.eligible, self.excluded = exclude(board.pool, board.everyone, board.shared_rules, ask)
-        self.lasting = board.everyone
-        for name, rule in board.lasting_rules:
-            self.lasting &= board.pool.mask(name, rule, ask)
+        pool = board.pool
+        self.eligible, self.excluded = exclude(pool, pool.everyone, board.shared_rules, ask)
+        self.lasting = pool.everyone
+        for _, rule in board.lasting_rules:
+            self.lasting &= rule.allows(pool, ask)
 
 
 class Group:
@@ -110,7 +112,6 @@ class Board:
         self.names = tuple(soft)
         self.limit = limit
         self.weights = weights
-        self.everyone = (1 << len(pool.ids)) - 1
         self.shared_rules: Rules = [(name, rule) for name, rule in hard.items() if not rule.of_order]
         self.lasting_rules: Rules = [(name, rule) for name, rule in self.shared_rules if not rule.temporary]
         self.order_rules: Rules = [(name, rule) for name, rule in hard.items() if rule.of_order]
@@ -135,9 +136,16 @@ class Board:
                 ask = replace(group.ask, asked=asked, crew=crew)
                 mask, more = exclude(self.pool, mask, self.order_rules, ask)
                 excluded = excluded | more
-                barred = self.everyone & ~exclude(self.pool, self.everyone, self.order_rules, ask)[0]
+                barred = self._barred(ask)
             found.append(Place(order, order_number, number, turn, requirement, group, barred, mask, excluded))
         return found
+
+    def _barred(self, ask: Ask) -> int:
+        """Whom the order itself excludes."""
+        allowed = self.pool.everyone
+        for _, rule in self.order_rules:
+            allowed &= rule.allows(self.pool, ask)
+        return self.pool.everyone & ~allowed
 
     def _spot(self, order: Order) -> tuple[tuple[str, ...], Point | None]:
         """Where the work is: the areas around it that somebody serves by name, and its coordinates.
@@ -148,8 +156,8 @@ class Board:
         found = self._spots.get(path)
         if found is None:
             pool = self.pool
-            points = (area_point(pool.areas, each) for each in reversed(path))
-            served = tuple([each for each in path if each in pool.served])
+            points = (pool.point_of(each) for each in reversed(path))
+            served = tuple([each for each in path if each in pool.serving])
             found = self._spots[path] = served, next((point for point in points if point is not None), None)
         lat, lon = order.location.get("lat"), order.location.get("lon")
         return found if lat is None or lon is None else (found[0], (lat, lon))
@@ -158,7 +166,7 @@ class Board:
         needed = (requirement.trade, requirement.min_level, requirement.certificates, path)
         found = self._by_spot.get((needed, point))
         if found is None:
-            ask = Ask(requirement=requirement, area_path=path, point=point, now=self.pool.now)
+            ask = Ask(requirement=requirement, area_path=path, point=point)
             need = self._needs.get(needed)
             if need is None:
                 need = self._needs[needed] = Need(self, ask)
@@ -201,7 +209,7 @@ def exclude(pool: Pool, remaining: int, rules: Rules, ask: Ask) -> tuple[int, di
     """Who is left of ``remaining``, and the others by the first rule that they fail."""
     excluded: dict[str, Data] = {}
     for name, rule in rules:
-        failed = remaining & ~pool.mask(name, rule, ask)
+        failed = remaining & ~rule.allows(pool, ask)
         if failed:
             excluded[name] = pool.sample(failed)
             remaining ^= failed

@@ -1,102 +1,67 @@
-"""The hard constraints of matching: each one is a question about one technician and one place on an order.
+"""The hard constraints of matching: each says who of a pool may take a place, as a set of bits.
 
 :mod:`dispatch.rules.matching` lists them in the order in which they are asked.
 """
 
-from collections.abc import Callable, Hashable
-from datetime import datetime
+from collections.abc import Callable
 from typing import NamedTuple
 
-import msgspec
-
-from dispatch.rules.geometry import Point
-from dispatch.rules.state import Requirement, Technician
-
-
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """What one open place asks for.
-
-    ``point`` is where the work is (degrees, WGS84), None if unknown; ``asked`` and ``crew`` hold the ids of
-    the technicians that the order has asked before, and of those who are asked or at work on it now.
-    """
-
-    requirement: Requirement
-    area_path: tuple[str, ...]
-    point: Point | None
-    now: datetime
-    asked: tuple[str, ...] = ()
-    crew: tuple[str, ...] = ()
+from dispatch.rules.matching_pool import Ask, Pool
 
 
 class Hard(NamedTuple):
     """A row of the table of hard constraints.
 
-    ``reads`` gives what the answer depends on besides the technician, so that equal questions are answered
-    once. ``of_order`` marks rules that read more of the order than what it needs and where. ``temporary``
-    marks what waiting can cure: whoever fails only there may still be asked later.
+    ``of_order`` marks rules that read more of the order than what it needs and where. ``temporary`` marks
+    what waiting can cure: whoever fails only there may still be asked later.
     """
 
-    allows: Callable[[Technician, Ask], bool]
-    reads: Callable[[Ask], Hashable]
+    allows: Callable[[Pool, Ask], int]
     of_order: bool = False
     temporary: bool = False
 
 
-def active(technician: Technician, _: Ask) -> bool:
+def active(pool: Pool, _: Ask) -> int:
     """On the roster, and not suspended or removed."""
-    return technician.status == "active" and not technician.removed
+    return pool.active
 
 
-def requirement(technician: Technician, ask: Ask) -> bool:
+def requirement(pool: Pool, ask: Ask) -> int:
     """Has the trade, at the level that is needed or above, valid now."""
-    return skill_level(technician, ask.requirement.trade, ask.now) >= max(ask.requirement.min_level, 1)
+    return pool.skilled(ask.requirement.trade, ask.requirement.min_level)
 
 
-def certificates(technician: Technician, ask: Ask) -> bool:
+def certificates(pool: Pool, ask: Ask) -> int:
     """Holds every certificate that is needed, none of them expired."""
-    if not ask.requirement.certificates:
-        return True
-    held = {each.type for each in technician.certificates if each.expires is None or each.expires > ask.now}
-    return held.issuperset(ask.requirement.certificates)
+    allowed = pool.everyone
+    for each in ask.requirement.certificates:
+        allowed &= pool.certified.get(each, 0)
+    return allowed
 
 
-def area(technician: Technician, ask: Ask) -> bool:
+def area(pool: Pool, ask: Ask) -> int:
     """Serves the place or an area around it; one who names no area serves the whole territory."""
-    return not technician.serves or any(each.area in ask.area_path for each in technician.serves)
+    allowed = pool.everywhere
+    for each in ask.area_path:
+        allowed |= pool.serving.get(each, 0)
+    return allowed
 
 
-def on_shift(technician: Technician, _: Ask) -> bool:
+def on_shift(pool: Pool, _: Ask) -> int:
     """Is on duty."""
-    return technician.on_shift() is not None
+    return pool.on_shift
 
 
-def capacity(technician: Technician, _: Ask) -> bool:
+def capacity(pool: Pool, _: Ask) -> int:
     """May hold one more order."""
-    return technician.free_capacity > 0
+    return pool.spare
 
 
-def asked_before(technician: Technician, ask: Ask) -> bool:
+def asked_before(pool: Pool, ask: Ask) -> int:
     """Has not declined this order, let its offer lapse, or handed it back."""
-    return technician.id not in ask.asked
+    return pool.everyone & ~pool.named(ask.asked)
 
 
-def crew(technician: Technician, ask: Ask) -> bool:
+def crew(pool: Pool, ask: Ask) -> int:
     """Is not asked or at work on this order already."""
-    return technician.id not in ask.crew
-
-
-def skill_level(technician: Technician, trade: str, now: datetime) -> int:
-    """The highest level, 1 to 5, at which the technician has the trade at ``now``; 0 without it.
-
-    A skill is valid from ``valid_from`` (included) to ``valid_to`` (excluded).
-    """
-    best = 0
-    for skill in technician.skills:
-        if (
-            skill.trade == trade
-            and skill.level > best
-            and (skill.valid_from is None or skill.valid_from <= now)
-            and (skill.valid_to is None or skill.valid_to > now)
-        ):
-            best = skill.level
-    return best
+    return pool.everyone & ~pool.named(ask.crew)

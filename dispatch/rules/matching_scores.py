@@ -1,28 +1,21 @@
-"""The soft scores of matching, in whole numbers, and the pool of technicians they are computed on.
+"""The soft scores of matching, in whole numbers.
 
 A score is a matrix of costs, asks by technicians (or one row that holds for all asks): lower is better.
 :mod:`dispatch.rules.matching` lists the scores, the policy gives their weights.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
-from functools import cached_property
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dispatch.rules.geometry import EARTH_RADIUS_M, Point
-from dispatch.rules.matching_constraints import Ask, Hard, skill_level
-from dispatch.rules.policy import AreaNode
-from dispatch.rules.state import Data, Technician
+from dispatch.rules.matching_pool import Ask, Pool
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
-EXAMPLES = 3
-"""How many technicians a sample names."""
 
 IDLE_CAP_MIN = 480
 """Whoever has been given nothing for eight hours, or never, counts as idle for this long."""
@@ -32,87 +25,6 @@ UNKNOWN_TRAVEL_HM = 10
 
 _NOWHERE = (float("nan"), float("nan"))
 _MINUTE = timedelta(minutes=1)
-
-
-class Pool:
-    """The technicians of one round by id: number n is bit n of every mask and column n of every matrix.
-
-    What does not depend on the single order is worked out once.
-    """
-
-    def __init__(
-        self, technicians: Iterable[Technician], areas: Mapping[str, AreaNode], now: datetime
-    ) -> None:
-        """Number the technicians; everything else is derived when asked for."""
-        self.technicians = sorted(technicians, key=lambda technician: technician.id)
-        self.ids = [technician.id for technician in self.technicians]
-        self.areas = areas
-        self.now = now
-        self.served = {each.area for technician in self.technicians for each in technician.serves}
-        self._masks: dict[tuple[str, Hashable], int] = {}
-        self._samples: dict[int, Data] = {}
-        self._levels: dict[str, list[int]] = {}
-
-    def mask(self, name: str, rule: Hard, ask: Ask) -> int:
-        """The technicians whom the rule allows, as a set of bits."""
-        question = (name, rule.reads(ask))
-        found = self._masks.get(question)
-        if found is None:
-            allows = rule.allows
-            found, bit = 0, 1
-            for technician in self.technicians:
-                if allows(technician, ask):
-                    found |= bit
-                bit <<= 1
-            self._masks[question] = found
-        return found
-
-    def sample(self, mask: int) -> Data:
-        """How many technicians are in a set of bits, and the first few of them."""
-        found = self._samples.get(mask)
-        if found is None:
-            examples = [self.ids[number] for number in islice(bits(mask), EXAMPLES)]
-            found = self._samples[mask] = {"count": mask.bit_count(), "examples": examples}
-        return found
-
-    def levels(self, trade: str) -> list[int]:
-        """Everybody's level in a trade, 0 without it."""
-        found = self._levels.get(trade)
-        if found is None:
-            found = [skill_level(technician, trade, self.now) for technician in self.technicians]
-            self._levels[trade] = found
-        return found
-
-    @cached_property
-    def free(self) -> list[int]:
-        """How many more orders each may hold."""
-        return [max(technician.free_capacity, 0) for technician in self.technicians]
-
-    @cached_property
-    def points(self) -> list[Point | None]:
-        """Where each is: last measured, else the area last seen in, else the home area; None if unknown."""
-        return [self._point(technician) for technician in self.technicians]
-
-    def _point(self, technician: Technician) -> Point | None:
-        if technician.lat is not None and technician.lon is not None:
-            return technician.lat, technician.lon
-        return area_point(self.areas, technician.area_id) or area_point(self.areas, technician.home_area)
-
-
-def bits(mask: int) -> Iterator[int]:
-    """The numbers in a set of bits, ascending."""
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low
-
-
-def area_point(areas: Mapping[str, AreaNode], area_id: str | None) -> Point | None:
-    """The coordinates of an area, None if it or they are unknown."""
-    node = areas.get(area_id) if area_id is not None else None
-    if node is None or node.lat is None or node.lon is None:
-        return None
-    return node.lat, node.lon
 
 
 def travel(pool: Pool, asks: Sequence[Ask]) -> Ints:
@@ -137,7 +49,8 @@ def level(pool: Pool, asks: Sequence[Ask]) -> Ints:
     needs = [(ask.requirement.trade, ask.requirement.min_level) for ask in asks]
     numbers = {need: number for number, need in enumerate(dict.fromkeys(needs))}
     least = np.array([[min_level] for _, min_level in numbers], dtype=np.int64)
-    held = np.array([pool.levels(trade) for trade, _ in numbers], dtype=np.int64)
+    nobody = [0] * len(pool.ids)
+    held = np.array([pool.levels.get(trade, nobody) for trade, _ in numbers], dtype=np.int64)
     spare = np.maximum(held - least, 0)
     rows: Ints = spare[[numbers[need] for need in needs]]
     return rows

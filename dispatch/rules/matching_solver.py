@@ -24,7 +24,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from dispatch.rules.matching_scores import Bools, Floats, Ints, bits
+from dispatch.rules.matching_pool import bits
+from dispatch.rules.matching_scores import Bools, Floats, Ints
 
 GATE_LIMIT = 256
 """How many gates are solved at once. More crews than that are taken in waves, in order of priority."""

@@ -4,11 +4,11 @@
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable
 
 from dispatch.rules.geometry import Point
 from dispatch.rules.policy import AreaNode, Policy
+from dispatch.rules.words import fold
 
 NAMED_KINDS = frozenset({"campus", "zone", "building", "outdoor"})
 """The kinds of area that people name on their own; a floor or a room is only said inside a building."""
@@ -21,12 +21,14 @@ _SPACES = re.compile(r"[\s\-_]+")
 
 def plain_name(text: str) -> str:
     """A name as it is compared: NFKC, casefolded, numerals as digits, no spaces but between Latin words."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return _SPACES.sub(" ", _GAP.sub("", _NUMERAL.sub(_digits, folded))).strip()
+    digits = _NUMERAL.sub(_digits, fold(text))
+    if _SPACES.search(digits) is None:
+        return digits
+    return _SPACES.sub(" ", _GAP.sub("", digits)).strip()
 
 
 class AreaNames:
-    """The names of a policy's areas, indexed by first character for a scan of a text, longest first."""
+    """The names of a policy's areas, by their first two characters for the scan of a text, longest first."""
 
     def __init__(self, policy: Policy) -> None:
         """Index all areas, territories and assets of ``policy``; use through ``policy.compiled(AreaNames)``."""
@@ -35,10 +37,11 @@ class AreaNames:
             if node.kind in NAMED_KINDS:
                 for name in {plain_name(each) for each in (node.name.zh, node.name.en, *node.aliases)}:
                     self.by_name.setdefault(name, []).append(node)
-        self.by_first: dict[str, list[str]] = {}
+        self.by_two: dict[str, list[str]] = {}
         for name in sorted(self.by_name, key=lambda each: (-len(each), each)):
-            if name:
-                self.by_first.setdefault(name[0], []).append(name)
+            if len(name) > 1:  # one letter names nothing in a text
+                self.by_two.setdefault(name[:2], []).append(name)
+        self.firsts = frozenset(name[0] for name in self.by_two)
         self.territories = {
             plain_name(name): each.id
             for each in policy.territories.values()
@@ -71,10 +74,11 @@ class AreaNames:
         """The area that a plain text names, and where the name ends: buildings first, then longer names."""
         best: tuple[tuple[bool, int], AreaNode, int] | None = None
         skip_to = 0
+        firsts = self.firsts
         for at, char in enumerate(text):
-            if at < skip_to or char not in self.by_first:
+            if char not in firsts or at < skip_to:
                 continue
-            for name in self.by_first[char]:
+            for name in self.by_two.get(text[at : at + 2], ()):
                 end = at + len(name)
                 if not text.startswith(name, at) or _cuts_a_word(text, at, end):
                     continue

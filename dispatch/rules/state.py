@@ -7,6 +7,7 @@ aware datetimes in UTC, cut to milliseconds.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -18,29 +19,39 @@ FINAL_STATES = frozenset({"closed", "cancelled", "refused", "merged"})
 ACTIVE_LEG_STATES = frozenset({"offered", "assigned", "accepted", "en_route", "arrived", "in_progress", "on_hold"})
 
 
+@lru_cache(maxsize=16_384)
 def text_of(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds: ``2026-03-02T00:10:00.000Z``."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+@lru_cache(maxsize=16_384)
 def moment_of(text: str) -> datetime:
     """The aware UTC datetime, in whole milliseconds, that an RFC 3339 text stands for."""
-    found = datetime.fromisoformat(text).astimezone(UTC)
-    return found.replace(microsecond=found.microsecond // 1000 * 1000)
+    return whole_ms(datetime.fromisoformat(text).astimezone(UTC))
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of all state: frozen, keyword-only, defaults left out of what is stored."""
+def whole_ms(moment: datetime) -> datetime:
+    """The moment cut to milliseconds, as it is written."""
+    extra_us = moment.microsecond % 1000
+    return moment.replace(microsecond=moment.microsecond - extra_us) if extra_us else moment
 
 
-class Owner(Record, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Base of all state: frozen, keyword-only, defaults left out of what is stored.
+
+    A record never holds itself, so that the garbage collector need not look at it.
+    """
+
+
+class Owner(Record, frozen=True, kw_only=True):
     """Who is accountable for an order at this moment."""
 
     kind: str
     id: str
 
 
-class Requirement(Record, kw_only=True):
+class Requirement(Record, frozen=True, kw_only=True):
     """One thing an order needs: ``count`` people of a trade, of at least this level, holding these certificates."""
 
     trade: str
@@ -49,7 +60,7 @@ class Requirement(Record, kw_only=True):
     count: int = 1
 
 
-class Clock(Record, kw_only=True):
+class Clock(Record, frozen=True, kw_only=True):
     """One running promise. ``elapsed_s`` is the working time spent before ``resumed_at``.
 
     ``version`` grows whenever the next timer changes, so that a timer already on its way is known to be stale.
@@ -88,7 +99,7 @@ class Clock(Record, kw_only=True):
         return self.state in {"running", "paused"}
 
 
-class Leg(Record, kw_only=True):
+class Leg(Record, frozen=True, kw_only=True):
     """One technician's part of an order: an offer or an assignment for one place on its crew."""
 
     assignment_id: str
@@ -110,27 +121,39 @@ class Leg(Record, kw_only=True):
         return self.state in ACTIVE_LEG_STATES
 
 
-class Hold(Record, kw_only=True):
-    """Why work stands still, and until when it is expected to."""
+class Hold(Record, frozen=True, kw_only=True):
+    """Why work stands still, and until when it is expected to.
+
+    ``assignment_id`` is the leg that was held, ``leg_state`` what it goes back to.
+    """
 
     reason: str
     since: datetime
     expected_resume_at: datetime | None = None
     reminded: bool = False
+    assignment_id: str | None = None
+    leg_state: str | None = None
 
 
-class Escalation(Record, kw_only=True):
+class Escalation(Record, frozen=True, kw_only=True):
     """An escalation that was raised and has not been resolved."""
 
     id: str
     clock: str | None
     level: int
+    cause: str | None = None
+    reason: str | None = None
     acknowledged_by: str | None = None
     until: datetime | None = None
 
 
-class Order(Record, kw_only=True):
-    """A work order. ``handled`` holds the ids of the actions that had their effect."""
+class Order(Record, frozen=True, kw_only=True):
+    """A work order.
+
+    ``asked`` holds who has been asked and what came of it, ``considered`` whether a round has said that nobody
+    could take it yet, ``exhausted`` whether nobody is left to ask; ``handled`` the ids of the actions that had
+    their effect.
+    """
 
     id: str
     display_no: str
@@ -167,6 +190,7 @@ class Order(Record, kw_only=True):
     clocks: dict[str, Clock] = {}
     legs: tuple[Leg, ...] = ()
     asked: dict[str, str] = {}
+    considered: bool = False
     exhausted: bool = False
     hold: Hold | None = None
     escalations: tuple[Escalation, ...] = ()
@@ -196,7 +220,7 @@ class Order(Record, kw_only=True):
         return tuple(self.location.get("area_path", ()))
 
     def active_legs(self) -> list[Leg]:
-        """The legs in which somebody is asked or at work, in order of place."""
+        """The legs in which somebody is asked or at work, in order of their being given."""
         return [leg for leg in self.legs if leg.is_active]
 
     def places(self) -> Iterator[tuple[int, Requirement]]:
@@ -220,7 +244,7 @@ class Order(Record, kw_only=True):
         return self.moved_to is None and not self.needs_triage and bool(self.open_places())
 
 
-class Skill(Record, kw_only=True):
+class Skill(Record, frozen=True, kw_only=True):
     """A trade at a level, 1 to 5, and when it is valid."""
 
     trade: str
@@ -229,7 +253,7 @@ class Skill(Record, kw_only=True):
     valid_to: datetime | None = None
 
 
-class Certificate(Record, kw_only=True):
+class Certificate(Record, frozen=True, kw_only=True):
     """A certificate, and when it ends."""
 
     type: str
@@ -237,7 +261,7 @@ class Certificate(Record, kw_only=True):
     expires: datetime | None = None
 
 
-class Serves(Record, kw_only=True):
+class Serves(Record, frozen=True, kw_only=True):
     """An area (with all below it) that a technician serves; a lower rank is preferred."""
 
     area: str
@@ -245,7 +269,7 @@ class Serves(Record, kw_only=True):
     wait_s: int = 0
 
 
-class Shift(Record, kw_only=True):
+class Shift(Record, frozen=True, kw_only=True):
     """A time on duty. ``state`` is planned, started, ended or absent."""
 
     start: datetime
@@ -254,7 +278,7 @@ class Shift(Record, kw_only=True):
     state: str = "planned"
 
 
-class Technician(Record, kw_only=True):
+class Technician(Record, frozen=True, kw_only=True):
     """Who does the work. ``load`` names the legs that occupy capacity, offers included."""
 
     id: str

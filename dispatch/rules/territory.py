@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from dispatch.rules.state import Data, Order, Technician
+from dispatch.rules.state import Data, Order, Shift, Technician
 
 
 class View(Protocol):
@@ -49,18 +49,23 @@ class Territory:
         self.policy_version = ""
         self.now: datetime | None = None
         self.opened = 0
+        self.abandoned_to = 0
         self.positions: dict[str, Data] = {}
         self.edges: dict[str, int] = {}
         self.orders: dict[str, Order] = {}
         self.recalled: dict[str, Order] = {}
+        self.reopened: set[str] = set()
         self.technicians: dict[str, Technician] = {}
         self.waiting: dict[str, None] = {}
         self.unmatched: set[str] = set()
-        self.considered: set[str] = set()
         self.timers: dict[str, tuple[datetime, str]] = {}
         self.changed_orders: dict[str, Order] = {}
         self.changed_technicians: dict[str, Technician] = {}
         self.freed_trades: set[str] = set()
+        self.untimed_orders: set[str] = set()
+        self.untimed_technicians: set[str] = set()
+        self.timers_before: dict[str, tuple[datetime, str] | None] = {}
+        self.timer_heap: list[tuple[datetime, str, str]] = []
         self._places: dict[tuple[str, str], set[str]] = {}
 
     def order(self, order_id: str) -> Order | None:
@@ -73,34 +78,45 @@ class Territory:
 
     def put_order(self, order: Order) -> None:
         """Replace the order, and keep the indexes of places and of waiting orders true."""
-        self.changed_orders[order.id] = order
-        before = self.orders.get(order.id)
-        if before is not None:
-            self._unindex(before)
+        order_id = order.id
+        self.changed_orders[order_id] = order
+        self.untimed_orders.add(order_id)
+        before = self.orders.get(order_id)
         if order.is_final:
-            self.orders.pop(order.id, None)
-            self.recalled[order.id] = order
-            self.waiting.pop(order.id, None)
-            self.unmatched.discard(order.id)
-            self.considered.discard(order.id)
+            if before is not None:
+                self._unindex(before)
+                del self.orders[order_id]
+            self.reopened.discard(order_id)
+            self.recalled[order_id] = order
+            self._rest(order_id)
             return
-        self.recalled.pop(order.id, None)
-        self.orders[order.id] = order
-        if key := _index_key(order):
-            self._places.setdefault(key, set()).add(order.id)
-        if order.wants_matching:
-            if order.id not in self.waiting or before is None or before.legs != order.legs:
-                self.unmatched.add(order.id)
-            self.waiting[order.id] = None
-        else:
-            self.waiting.pop(order.id, None)
-            self.unmatched.discard(order.id)
+        if before is None:
+            if self.recalled.pop(order_id, None) is not None:
+                self.reopened.add(order_id)
+            self._index(order)
+        elif before.location is not order.location or before.requirements is not order.requirements:
+            self._unindex(before)
+            self._index(order)
+        self.orders[order_id] = order
+        if not order.wants_matching:
+            self._rest(order_id)
+        elif order_id not in self.waiting or before is None or not _asks_the_same(before, order):
+            self.waiting[order_id] = None
+            self.unmatched.add(order_id)
+
+    def _rest(self, order_id: str) -> None:
+        if order_id in self.waiting:
+            del self.waiting[order_id]
+            self.unmatched.discard(order_id)
 
     def put_technician(self, technician: Technician) -> None:
         """Replace the technician; capacity that came free makes waiting orders worth another look."""
-        before = self.technicians.get(technician.id)
-        self.technicians[technician.id] = technician
-        self.changed_technicians[technician.id] = technician
+        technician_id = technician.id
+        before = self.technicians.get(technician_id)
+        self.technicians[technician_id] = technician
+        self.changed_technicians[technician_id] = technician
+        if before is None or before.shifts is not technician.shifts:
+            self.untimed_technicians.add(technician_id)
         if technician.free_capacity > 0 and technician.on_shift() and _gained(before, technician):
             self.freed_trades.update(skill.trade for skill in technician.skills)
 
@@ -112,19 +128,25 @@ class Territory:
         found = (self.orders[order_id] for order_id in self._places.get((place, trade), ()))
         return sorted(found, key=lambda order: (order.reported_at, order.id))
 
-    def _unindex(self, order: Order) -> None:
+    def _index(self, order: Order) -> None:
         if key := _index_key(order):
-            ids = self._places.get(key)
-            if ids is not None:
-                ids.discard(order.id)
-                if not ids:
-                    del self._places[key]
+            self._places.setdefault(key, set()).add(order.id)
+
+    def _unindex(self, order: Order) -> None:
+        key = _index_key(order)
+        ids = self._places.get(key) if key else None
+        if key and ids is not None:
+            ids.discard(order.id)
+            if not ids:
+                del self._places[key]
 
     def saved(self) -> None:
         """What has changed is in the store now; final orders are left to it."""
         self.changed_orders.clear()
         self.changed_technicians.clear()
         self.recalled.clear()
+        self.reopened.clear()
+        self.timers_before.clear()
 
     def look_again(self) -> None:
         """Have every waiting order matched in the next round, as after loading."""
@@ -136,29 +158,50 @@ def _index_key(order: Order) -> tuple[str, str] | None:
     return (place, order.trade) if place and order.trade else None
 
 
+def _asks_the_same(before: Order, after: Order) -> bool:
+    return (
+        before.legs is after.legs
+        and before.requirements is after.requirements
+        and before.location is after.location
+        and before.asked is after.asked
+        and before.urgency == after.urgency
+    )
+
+
 def _gained(before: Technician | None, after: Technician) -> bool:
+    """Whether somebody may be given what they could not be given before."""
     if before is None:
         return True
     return (
         after.free_capacity > before.free_capacity
-        or after.shifts != before.shifts
-        or after.skills != before.skills
-        or after.serves != before.serves
-        or after.certificates != before.certificates
+        or after.shifts is not before.shifts
+        or after.skills is not before.skills
+        or after.serves is not before.serves
+        or after.certificates is not before.certificates
         or after.status != before.status
     )
 
 
+def next_shift(technician: Technician) -> tuple[datetime, Shift] | None:
+    """The technician's next planned start or end of a shift, and the shift; None when nothing is planned."""
+    if technician.removed:
+        return None
+    changes = [
+        (shift.start if shift.state == "planned" else shift.end, shift)
+        for shift in technician.shifts
+        if shift.state in {"planned", "started"}
+    ]
+    return min(changes, key=lambda change: (change[0], change[1].start), default=None)
+
+
 def next_shift_change(technician: Technician) -> tuple[datetime, str] | None:
     """The technician's next planned start or end of a shift as (moment, timer id), or None."""
-    changes: list[tuple[datetime, str]] = []
-    for shift in technician.shifts:
-        stamp = int(shift.start.timestamp())
-        if shift.state == "planned":
-            changes.append((shift.start, f"technician/{technician.id}:shift.start:{stamp}"))
-        elif shift.state == "started":
-            changes.append((shift.end, f"technician/{technician.id}:shift.end:{stamp}"))
-    return min(changes, default=None) if not technician.removed else None
+    change = next_shift(technician)
+    if change is None:
+        return None
+    at, shift = change
+    what = "start" if shift.state == "planned" else "end"
+    return at, f"technician/{technician.id}:shift.{what}:{int(shift.start.timestamp() * 1000)}"
 
 
 SHIFT_MEMORY = timedelta(days=1)

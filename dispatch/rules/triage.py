@@ -24,7 +24,7 @@ _PLANNED_ORIGINS = frozenset({"preventive", "campaign"})
 _WIDE_IMPACTS = frozenset({"building", "campus"})
 _HINT_WEIGHT = 12
 _CATEGORY_WEIGHT = 16
-_UNSURE = 4
+_UNSURE = 2
 _EVIDENCE_LIMIT = 12
 _QUOTE_LIMIT = 40
 _CERTAIN = 1000
@@ -77,6 +77,9 @@ class _Votes:
         """The winner, and how sure it is, in thousandths."""
         if not self.weight:
             return None, 0
+        if len(self.weight) == 1:
+            trade, weight = next(iter(self.weight.items()))
+            return trade, _CERTAIN * weight // (weight + _UNSURE)
         trade = min(self.weight, key=lambda each: (-self.weight[each], self.first[each], each))
         return trade, _CERTAIN * self.weight[trade] // (sum(self.weight.values()) + _UNSURE)
 
@@ -110,7 +113,7 @@ def classify(
     planned = origin in _PLANNED_ORIGINS or kind == "preventive"
     emergency, named = _emergency(policy, () if planned else alarms, evidence)
     told = tuple(dict.fromkeys((*hazards, *named)))
-    urgency = _urgency(policy, alarms, told, urgency_hint, impact, evidence)
+    urgency = _urgency(index.hazards, alarms, told, urgency_hint, impact, evidence)
     if emergency is not None:
         trade, confidence, source = emergency, max(confidence, _ALARM_CONFIDENCE), "lexicon"
     elif urgency == "emergency" and trade is None and (sent := _trade_for(policy, told)):
@@ -173,7 +176,7 @@ def _emergency(
 
 
 def _urgency(
-    policy: Policy,
+    known: frozenset[str],
     alarms: list[Hit],
     hazards: tuple[str, ...],
     hint: str | None,
@@ -181,9 +184,10 @@ def _urgency(
     evidence: list[str],
 ) -> str:
     """A hazard decides; else the most urgent of words, hint and reach. `low` only if nothing says more."""
-    known = {each.hazard for each in policy.document.lexicon.emergencies.values()}
     if any(each in known for each in hazards):
         return "emergency"
+    if not alarms and not hazards and not hint and impact not in _WIDE_IMPACTS:
+        return "normal"
     said = [
         (mark.name, hit.word)
         for hit in alarms

@@ -59,6 +59,7 @@ class Hit(msgspec.Struct, frozen=True):
 
 _Entry = tuple[str, int, tuple[Mark, ...], int]
 _Phrase = tuple[list[str], int, tuple[Mark, ...], int]
+_ZhTable = dict[str, dict[str, tuple[tuple[_Entry, ...], ...]]]
 
 
 class WordIndex:
@@ -78,7 +79,8 @@ class WordIndex:
         ]
         alarms += [(words, Mark("urgency", name)) for name, words in lexicon.urgency.items()]
         self._forms = _forms([*(words for words, _ in things), *(words for words, _ in alarms)])
-        self._zh: dict[str, tuple[tuple[_Entry, ...], ...]] = _by_first(_zh(things), _zh(alarms))
+        self._zh = _by_two(_by_first(_zh(things), _zh(alarms)))
+        self.hazards = frozenset(each.hazard for each in lexicon.emergencies.values())
         self._en: dict[str, tuple[tuple[_Phrase, ...], ...]] = _by_first(
             _en(things, self._forms), _en(alarms, self._forms)
         )
@@ -106,11 +108,14 @@ class WordIndex:
         free = [0, 0]
         begins = self._zh
         for at, char in enumerate(text):
-            layers = begins.get(char)
+            seconds = begins.get(char)
+            if seconds is None:
+                continue
+            layers = seconds.get(text[at + 1 : at + 2]) or seconds.get("")
             if layers is None:
                 continue
             for layer, entries in enumerate(layers):
-                if at < free[layer]:
+                if not entries or at < free[layer]:
                     continue
                 for word, length, marks, weight in entries:
                     if text.startswith(word, at):
@@ -181,7 +186,11 @@ def fold(text: str) -> str:
     cut = text[:TEXT_LIMIT]
     if cut.isascii():
         return cut.lower()
-    return unicodedata.normalize("NFKC", cut).casefold().replace("’", "'")
+    # What nearly every Chinese text has, replaced as NFKC does: the check is ten times quicker than the work.
+    cut = cut.replace("，", ",").replace("！", "!").replace("？", "?").replace("：", ":").replace("’", "'")
+    if not unicodedata.is_normalized("NFKC", cut):
+        cut = unicodedata.normalize("NFKC", cut)
+    return cut.casefold()
 
 
 def _chained_zh(last: Hit | None, hit: Hit, text: str) -> bool:
@@ -218,6 +227,20 @@ def _by_first(*layers: dict[str, list[tuple]]) -> dict[str, tuple[tuple, ...]]: 
     }
 
 
+def _by_two(begins: dict[str, tuple[tuple[_Entry, ...], ...]]) -> _ZhTable:
+    """The same by first and second character; a word of one character stands under each second one, and none."""
+    table: _ZhTable = {}
+    for first, layers in begins.items():
+        seconds = sorted({entry[0][1:2] for entries in layers for entry in entries} | {""})
+        table[first] = {
+            second: tuple(tuple(each for each in entries if each[0][1:2] in {second, ""}) for entries in layers)
+            for second in seconds
+        }
+        if not any(table[first][""]):
+            del table[first][""]
+    return table
+
+
 def _marked(words: Iterable[tuple[str, Mark]]) -> dict[str, tuple[Mark, ...]]:
     found: dict[str, tuple[Mark, ...]] = {}
     for word, mark in words:
@@ -229,7 +252,8 @@ def _marked(words: Iterable[tuple[str, Mark]]) -> dict[str, tuple[Mark, ...]]:
 def _zh(lists: list[tuple[Words, Mark]]) -> dict[str, list[_Entry]]:
     """A Chinese word weighs two for each character."""
     found: dict[str, list[_Entry]] = {}
-    for word, marks in _marked((fold(word), mark) for words, mark in lists for word in words.zh).items():
+    listed = _marked((fold(word), mark) for words, mark in lists for word in words.zh)
+    for word, marks in listed.items():
         found.setdefault(word[0], []).append((word, len(word), marks, 2 * len(word)))
     return found
 

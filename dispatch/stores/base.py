@@ -84,8 +84,10 @@ class LaneStore(Protocol):
         writes again, so that it is made once.
         """
 
-    async def recall(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
-        """Final orders by id, None where there is none."""
+    async def begin(
+        self, lane: str, attempt: Attempt, wanted: Sequence[tuple[TerritoryKey, str]]
+    ) -> list[bytes | None]:
+        """Write down that a batch is about to be decided, and fetch the final orders that it speaks of."""
 
     async def finals(self, key: TerritoryKey) -> dict[str, bytes]:
         """All final orders of a territory; slow, for rebuilds and hashes."""
@@ -99,11 +101,11 @@ class LaneStore(Protocol):
     async def replace(self, key: TerritoryKey, save: Save) -> None:
         """Drop all that is known of a territory and write it anew (rebuild); ``expected`` is not looked at."""
 
-    async def note_attempt(self, lane: str, attempt: Attempt) -> None:
-        """Write down that a batch is about to be decided."""
-
     async def attempt(self, lane: str) -> Attempt | None:
         """The last batch that the lane was about to decide."""
+
+    async def forget(self, name: str) -> None:
+        """Forget a recorded fact."""
 
     async def fact(self, name: str, value: str) -> str:
         """Record a fact of the installation once (a topic's incarnation, a partition count); the recorded value."""

@@ -80,8 +80,11 @@ class MemoryStore:
         meta = self._of(key).meta
         return (meta.sequence, meta.batch_id) if meta else (0, "")
 
-    async def recall(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
+    async def begin(
+        self, lane: str, attempt: Attempt, wanted: Sequence[tuple[TerritoryKey, str]]
+    ) -> list[bytes | None]:
         """See LaneStore."""
+        self._attempts[lane] = attempt
         return [self._of(key).finals.get(order_id) for key, order_id in wanted]
 
     async def finals(self, key: TerritoryKey) -> dict[str, bytes]:
@@ -103,13 +106,13 @@ class MemoryStore:
         self._kept[key] = _Kept()
         self._of(key).write(save)
 
-    async def note_attempt(self, lane: str, attempt: Attempt) -> None:
-        """See LaneStore."""
-        self._attempts[lane] = attempt
-
     async def attempt(self, lane: str) -> Attempt | None:
         """See LaneStore."""
         return self._attempts.get(lane)
+
+    async def forget(self, name: str) -> None:
+        """See LaneStore."""
+        self._facts.pop(name, None)
 
     async def fact(self, name: str, value: str) -> str:
         """See LaneStore."""

@@ -36,11 +36,17 @@ _decode_attempt = msgspec.json.Decoder(Attempt).decode
 class _Packed:
     """Packs commands in C; redis-py's asyncio client does it in Python even where hiredis is installed."""
 
-    def pack_command(self, *args: Any) -> list[bytes]:  # noqa: ANN401 -- redis-py's own signature
-        return [hiredis.pack_command(tuple(str(a) if isinstance(a, float) else a for a in args))]
+    def pack_command(self, *args: Any) -> list[bytes]:
+        return [hiredis.pack_command(_words(args))]
 
-    def pack_commands(self, commands: Any) -> list[bytes]:  # noqa: ANN401
-        return [b"".join(hiredis.pack_command(tuple(args)) for args in commands)]
+    def pack_commands(self, commands: Any) -> list[bytes]:
+        return [b"".join(hiredis.pack_command(_words(args)) for args in commands)]
+
+
+def _words(args: Sequence[Any]) -> tuple[Any, ...]:
+    """redis-py names some commands by two words (``SCRIPT LOAD``), which the server wants apart."""
+    first = args[0]
+    return (*first.split(), *args[1:]) if isinstance(first, str) and " " in first else tuple(args)
 
 
 class _PackedConnection(_Packed, Connection):
@@ -51,7 +57,7 @@ class _PackedSSLConnection(_Packed, SSLConnection):
     pass
 
 
-def connect(url: str, **options: Any) -> Redis:  # noqa: ANN401 -- passed on to redis-py
+def connect(url: str, **options: Any) -> Redis:
     """A client whose calls are sent once: no retries, so that no script runs twice unseen."""
     kind = _PackedSSLConnection if url.startswith("rediss:") else _PackedConnection
     pool = ConnectionPool.from_url(
@@ -71,7 +77,7 @@ class RedisStore:
 
     def __init__(self, client: Redis) -> None:
         """Use the client of :func:`connect`; who made it closes it."""
-        self._redis = client
+        self._redis: Any = client  # redis-py's types say "sync or async" of every call
 
     async def load(self, key: TerritoryKey) -> Loaded | None:
         """See LaneStore."""
@@ -120,15 +126,16 @@ class RedisStore:
             return await self._run(saves)
         return replies
 
-    async def recall(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
+    async def begin(
+        self, lane: str, attempt: Attempt, wanted: Sequence[tuple[TerritoryKey, str]]
+    ) -> list[bytes | None]:
         """See LaneStore."""
-        if not wanted:
-            return []
         async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.set(f"{{lane:{lane}}}:attempt", _encode(attempt))
             for key, order_id in wanted:
                 pipe.get(f"{{{key}}}:final:{order_id}")
-            found: list[bytes | None] = await pipe.execute()
-        return found
+            replies: list[bytes | None] = await pipe.execute()
+        return replies[1:]
 
     async def finals(self, key: TerritoryKey) -> dict[str, bytes]:
         """See LaneStore."""
@@ -143,7 +150,7 @@ class RedisStore:
 
     async def orders(self, key: TerritoryKey) -> dict[str, bytes]:
         """See LaneStore."""
-        found = await self._redis.hgetall(f"{{{key}}}:orders")  # type: ignore[misc]  # redis-py: sync or async
+        found = await self._redis.hgetall(f"{{{key}}}:orders")
         return {order_id.decode(): blob for order_id, blob in found.items()}
 
     async def due(self, key: TerritoryKey, until_ms: int, limit: int) -> tuple[list[tuple[str, int]], int | None]:
@@ -161,14 +168,14 @@ class RedisStore:
         await self._redis.delete(*(f"{tag}:{name}" for name in ("meta", "orders", "technicians", "timers", "outbox")))
         await self.save({key: msgspec.structs.replace(save, expected=(0, ""))})
 
-    async def note_attempt(self, lane: str, attempt: Attempt) -> None:
-        """See LaneStore."""
-        await self._redis.set(f"{{lane:{lane}}}:attempt", _encode(attempt))
-
     async def attempt(self, lane: str) -> Attempt | None:
         """See LaneStore."""
         found = await self._redis.get(f"{{lane:{lane}}}:attempt")
         return _decode_attempt(found) if found else None
+
+    async def forget(self, name: str) -> None:
+        """See LaneStore."""
+        await self._redis.delete(f"fact:{name}")
 
     async def fact(self, name: str, value: str) -> str:
         """See LaneStore."""
@@ -214,13 +221,13 @@ class RedisStore:
 
     async def person(self, tenant: str, subject_id: str) -> bytes | None:
         """See EdgeStore."""
-        found: bytes | None = await self._redis.hget(f"person:{tenant}:{subject_id}", "details")  # type: ignore[misc]
+        found: bytes | None = await self._redis.hget(f"person:{tenant}:{subject_id}", "details")
         return found
 
     async def erase(self, tenant: str, subject_id: str) -> bool:
         """See EdgeStore."""
         key = f"person:{tenant}:{subject_id}"
-        name = await self._redis.hget(key, "name")  # type: ignore[misc]  # redis-py: sync or async
+        name = await self._redis.hget(key, "name")
         if name:
             await self._redis.delete(name)
         return bool(await self._redis.delete(key))

@@ -3,6 +3,7 @@
 import copy
 import json
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import jsonschema
 import pytest
@@ -153,7 +154,8 @@ def test_a_refusal_repeats_nothing_of_what_was_sent():
 
 
 @pytest.mark.parametrize(
-    "words", [{"text": None}, {"text": ""}, {"text": " \n"}, {"text": "\u3000"}, {"text": "", "category": None}]
+    "words",
+    [{"text": None}, {"text": ""}, {"text": " \n"}, {"text": "\u3000"}, {"text": "", "category": None}],
 )
 def test_a_request_that_says_nothing_is_refused(words):
     with pytest.raises(Rejected) as refused:
@@ -168,11 +170,9 @@ def test_a_category_alone_says_enough(words):
     assert read(REQUEST_TYPE, REQUEST | words).category == "tap"
 
 
-@pytest.mark.parametrize("event_type", INPUT_TYPES)
+@pytest.mark.parametrize("event_type", sorted(EXAMPLES.keys() & INPUT_TYPES.keys()))
 def test_unknown_fields_of_a_newer_sender_are_ignored(event_type):
-    known = EXAMPLES.get(event_type)
-    if known is None:
-        pytest.skip("has no example")
+    known = EXAMPLES[event_type]
     newer = known | {"from_the_future": {"a": [1]}}
 
     assert read(event_type, newer) == read(event_type, known)
@@ -213,14 +213,18 @@ def test_a_merge_names_what_it_merges_into_and_an_assignment_whom_it_is_for():
             read(f"dispatch.action.{name}.v1", ACTION)
 
 
-# ── whatever the published schema allows, the model reads, and gives back the same ───────────────────────────
+# ── whatever the published schema allows, the model reads, and gives back the same ──
 
-WORD = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x2FFF, exclude_categories=["C", "Z"]), min_size=1)
+WORD = st.text(
+    st.characters(min_codepoint=0x21, max_codepoint=0x2FFF, exclude_categories=["C", "Z"]), min_size=1
+)
 LINE = st.text(st.characters(min_codepoint=0x20, exclude_categories=["C"]), min_size=1)
 MOMENT = st.datetimes(
     min_value=datetime(1970, 1, 2),  # noqa: DTZ001 -- hypothesis adds the zone
     max_value=datetime(2100, 1, 1),  # noqa: DTZ001
-    timezones=st.sampled_from([UTC, *(datetime.fromisoformat(f"2026-01-01T00:00{z}").tzinfo for z in ("+08:00", "-03:30"))]),
+    timezones=st.sampled_from(
+        [UTC, *(datetime.fromisoformat(f"2026-01-01T00:00{z}").tzinfo for z in ("+08:00", "-03:30"))]
+    ),
 ).map(datetime.isoformat)
 BY_PATTERN = {
     r"^[^\s\x00-\x1f\x7f]+$": WORD,
@@ -237,8 +241,8 @@ def strings(part):
         return st.sampled_from(part["enum"])
     if part.get("format") == "date-time":
         return MOMENT
-    limit = min(part.get("maxLength", 30), 30)
-    return BY_PATTERN.get(part.get("pattern"), st.text(max_size=limit)).map(lambda text: text[:limit])
+    limit = min(part.get("maxLength", 64), 64)
+    return BY_PATTERN.get(part.get("pattern"), st.text(max_size=30)).map(lambda text: text[:limit])
 
 
 def values(part, defs):
@@ -247,54 +251,62 @@ def values(part, defs):
         return values(defs[part["$ref"].removeprefix("#/$defs/")], defs)
     if "anyOf" in part and "properties" not in part:
         return st.one_of([values(one, defs) for one in part["anyOf"]])
-    match part.get("type"):
-        case "string":
-            return strings(part)
-        case "integer":
-            return st.integers(part.get("minimum", -(2**40)), part.get("maximum", 2**40))
-        case "number":
-            low = part.get("minimum", part.get("exclusiveMinimum", -1e9) + 0.001)
-            return st.floats(low, part.get("maximum", 1e9), allow_nan=False, allow_infinity=False)
-        case "boolean":
-            return st.booleans()
-        case "null":
-            return st.none()
-        case "array":
-            return st.lists(values(part["items"], defs), max_size=2)
-        case "object":
-            return objects(part, defs)
-    return st.just({"free": [1, "form"]})
+    return OF_TYPE[part.get("type")](part, defs)
 
 
 def objects(part, defs):
     if "properties" not in part:
-        keys = values(part.get("propertyNames", {"type": "string"}), defs)
-        inner = part.get("additionalProperties")
+        if "patternProperties" in part:
+            ((pattern, inner),) = part["patternProperties"].items()
+            keys = BY_PATTERN[pattern].map(lambda text: text[:30])
+        else:
+            keys, inner = st.text(max_size=9), part.get("additionalProperties")
         inner = values(inner, defs) if isinstance(inner, dict) else st.integers(0, 9)
         return st.dictionaries(keys, inner, min_size=part.get("minProperties", 0), max_size=2)
     if part.get("title") == "Window":
         return st.just({"start": AT, "end": LATER})
-    required = {name: values(field, defs) for name, field in part["properties"].items() if name in part.get("required", ())}
-    optional = {name: values(field, defs) for name, field in part["properties"].items() if name not in required}
+    required = {
+        name: values(field, defs)
+        for name, field in part["properties"].items()
+        if name in part.get("required", ())
+    }
+    optional = {
+        name: values(field, defs) for name, field in part["properties"].items() if name not in required
+    }
     found = st.fixed_dictionaries(required, optional=optional)
     if "anyOf" in part:
         return found.map(lambda data: data | {"category": "tap"})
     return found
 
 
+def numbers(part):
+    low = part.get("minimum", part.get("exclusiveMinimum", -1e9) + 0.001)
+    return st.floats(low, part.get("maximum", 1e9), allow_nan=False, allow_infinity=False)
+
+
+OF_TYPE = {
+    "string": lambda part, _: strings(part),
+    "integer": lambda part, _: st.integers(part.get("minimum", -(2**40)), part.get("maximum", 2**40)),
+    "number": lambda part, _: numbers(part),
+    "boolean": lambda _part, _: st.booleans(),
+    "null": lambda _part, _: st.none(),
+    "array": lambda part, defs: st.lists(values(part["items"], defs), max_size=2),
+    "object": objects,
+    None: lambda _part, _: st.just({"free": [1, "form"]}),
+}
+
+
+@cache
 def strategy(event_type):
     found = schema.schema_of(event_type)
     return values(found, found.get("$defs", {}))
-
-
-STRATEGIES = {event_type: st.deferred(lambda name=event_type: strategy(name)) for event_type in EVENT_TYPES}
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_whatever_the_published_schema_allows_the_model_reads_and_writes_again(data):
     event_type = data.draw(st.sampled_from(sorted(EVENT_TYPES)))
-    sent = data.draw(STRATEGIES[event_type])
+    sent = data.draw(strategy(event_type))
 
     jsonschema.Draft202012Validator(schema.schema_of(event_type)).validate(sent)
     found = read(event_type, sent)
@@ -309,7 +321,7 @@ def test_a_required_field_is_required_by_model_and_schema_alike(data):
     event_type = data.draw(st.sampled_from(sorted(EVENT_TYPES)))
     published = schema.schema_of(event_type)
     name = data.draw(st.sampled_from(published["required"]))
-    sent = data.draw(STRATEGIES[event_type])
+    sent = data.draw(strategy(event_type))
     del sent[name]
 
     assert not jsonschema.Draft202012Validator(published).is_valid(sent)

@@ -1,0 +1,351 @@
+"""The desk: the single writer of its lanes. Parse, load, decide, save, publish; nothing else.
+
+A batch is saved in one atomic change per territory, fenced against any other writer, and published afterwards from
+what was saved; a crash anywhere repeats events with the same ids and bytes, and decides nothing twice.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka.structs import ConsumerRecord
+from msgspec import DecodeError
+
+from dispatch.agents import lanes, wire
+from dispatch.agents.feed import Batch
+from dispatch.agents.lanes import Held
+from dispatch.agents.policies import PolicyBook
+from dispatch.agents.publisher import Publisher, Record
+from dispatch.errors import Fenced
+from dispatch.log import get_log
+from dispatch.models.commands import Command, decode_command
+from dispatch.rules.batch import Decided, decide_batch
+from dispatch.rules.state import Data, text_of
+from dispatch.stores.base import Attempt, LaneStore, TerritoryKey
+from dispatch.stores.redis import UNREACHABLE
+from dispatch.timing import Clock
+from dispatch.topics import COMMANDS, COMMANDS_URGENT, WORK_ORDERS
+
+log = get_log("desk")
+MOST_TRIES = 2
+LONE_TRIES = 4
+RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0)
+T = TypeVar("T")
+Steps = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Lane:
+    """What the desk holds of one lane."""
+
+    number: int
+    territories: dict[TerritoryKey, Held]
+    floors: dict[str, int]
+    unfinished: Attempt | None = None
+
+
+@dataclass(slots=True)
+class Parsed:
+    """A batch's commands by territory, and the records they came from."""
+
+    commands: dict[TerritoryKey, list[Command]] = field(default_factory=dict)
+    records: dict[str, ConsumerRecord] = field(default_factory=dict)
+    positions: dict[TerritoryKey, dict[str, int]] = field(default_factory=dict)
+    letters: list[wire.Letter] = field(default_factory=list)
+
+
+class Desk:
+    """Keeps lanes for a feed, and handles their batches."""
+
+    def __init__(
+        self,
+        *,
+        tenant: str,
+        store: LaneStore,
+        publisher: Publisher,
+        policies: PolicyBook,
+        clock: Clock,
+        client: Mapping[str, Any],
+        lane_of: Callable[[str], int],
+        incarnations: Mapping[str, str],
+        steps: Steps = lambda _name: None,
+    ) -> None:
+        """``steps`` is told the name of each step as it is passed; tests stop the process there."""
+        self.tenant = tenant
+        self.store = store
+        self.publisher = publisher
+        self.policies = policies
+        self.clock = clock
+        self.client = client
+        self.lane_of = lane_of
+        self.incarnations = incarnations
+        self.steps = steps
+        self.lanes: dict[int, Lane] = {}
+        self._writer = uuid.uuid4().hex[:12]
+        self._batches = 0
+
+    # taking and releasing -------------------------------------------------------------------------------------
+
+    async def take(self, number: int, consumer: AIOKafkaConsumer) -> dict[str, int]:
+        """See Keeper: load, fold the log's tail, publish the outbox; the positions to go on from."""
+        await self.policies.refresh()
+        version = self.policies.latest.version
+        keys = [TerritoryKey(self.tenant, one) for one in sorted(self.policies.latest.territories)]
+        mine = [key for key in keys if self.lane_of(str(key)) == number]
+        loaded = [await self._patiently(partial(self.store.load, key)) for key in mine]
+        held = {key: lanes.load_territory(key, found, version) for key, found in zip(mine, loaded, strict=True)}
+        grown = await lanes.fold_tail(self.client, number, held, consumer)
+        for one in grown:
+            save = lanes.save_of(one, None, self._ttl_s())
+            await self._patiently(partial(self.store.save, {one.key: save}))
+            lanes.saved(one)
+        offsets = lanes.check_positions(number, list(held.values()), self.incarnations, await _bounds(consumer, number))
+        for key, found in zip(mine, loaded, strict=True):
+            for sequence, blob in found.outbox if found else ():
+                entry = wire.unpack(blob)
+                await self._publish(number, [(held[key], sequence, entry)])
+        attempt = await self._patiently(lambda: self.store.attempt(str(number)))
+        self.lanes[number] = Lane(number, held, dict(offsets), attempt)
+        log.info("lane taken", lane=number, territories=len(held), folded=len(grown), offsets=offsets)
+        return offsets
+
+    async def release(self, number: int) -> None:
+        """See Keeper."""
+        self.lanes.pop(number, None)
+
+    # the five verbs -------------------------------------------------------------------------------------------
+
+    async def handle(self, batch: Batch) -> None:
+        """Decide one batch of a lane, and say when it is done. Raises into the batch when the lane is lost."""
+        try:
+            lane = self.lanes.get(batch.lane)
+            if lane is None:
+                msg = f"lane {batch.lane} is not held"
+                raise Fenced(msg)  # noqa: TRY301 -- the same way out as for a lost race
+            at = 0
+            while at < len(batch.records):
+                attempt = self._portion(lane, batch.records[at:])
+                await self._handle(lane, batch.records[at : at + attempt.size], attempt)
+                at += attempt.size
+        except Fenced as fenced:
+            self.lanes.pop(batch.lane, None)
+            if not batch.done.done():
+                batch.done.set_exception(fenced)
+        else:
+            if not batch.done.done():
+                batch.done.set_result(None)
+
+    def _portion(self, lane: Lane, records: Sequence[ConsumerRecord]) -> Attempt:
+        """How many of the records to try at once: all, or after unfinished tries of the same ones fewer and fewer.
+
+        What ended the process twice is halved, down to the one record that does it.
+        """
+        start, last = _start(records), lane.unfinished
+        if last is None or last.start != start:
+            return Attempt(start=start, size=len(records), tries=1)
+        if last.tries >= MOST_TRIES and last.size > 1:
+            return Attempt(start=start, size=max(1, last.size // 2), tries=1)
+        return Attempt(start=start, size=min(last.size, len(records)), tries=last.tries + 1)
+
+    async def _handle(self, lane: Lane, records: list[ConsumerRecord], attempt: Attempt) -> None:
+        began_s = time.monotonic()
+        parsed = self._parse(lane, records, killer=attempt.size == 1 and attempt.tries > LONE_TRIES)
+        self.steps("desk.read")
+        await self._load(lane, parsed, attempt)
+        now = self._now(lane)
+        decided: dict[TerritoryKey, Decided] = {}
+        for key in parsed.positions:
+            decided[key] = self._decide(lane, key, parsed, now)
+            await asyncio.sleep(0)
+        self.steps("desk.decided")
+        entries = await self._save(lane, parsed, decided, text_of(now))
+        self.steps("desk.saved")
+        await self._publish(lane.number, entries)
+        self.steps("desk.published")
+        for record in records:
+            lane.floors[record.topic] = max(lane.floors.get(record.topic, 0), record.offset + 1)
+        self._tell(lane, records, decided, began_s)
+
+    def _parse(self, lane: Lane, records: list[ConsumerRecord], *, killer: bool) -> Parsed:
+        parsed = Parsed()
+        for record in records:
+            try:
+                command = decode_command(record.value)
+            except (DecodeError, UnicodeDecodeError) as error:
+                parsed.letters.append(wire.letter_of(record, self.tenant, "bad-command", (), str(error)))
+                continue
+            for key in self._addressed(lane, command):
+                held = self._held(lane, key)
+                place = held.territory.positions.get(record.topic)
+                if place is not None and record.offset <= place["offset"]:
+                    continue
+                parsed.positions.setdefault(key, {})[record.topic] = record.offset
+                if killer:
+                    parsed.letters.append(
+                        wire.letter_of(record, self.tenant, "kills-the-worker", (), "two tries ended the process")
+                    )
+                    continue
+                parsed.commands.setdefault(key, []).append(command)
+                parsed.records[command.id] = record
+        return parsed
+
+    def _addressed(self, lane: Lane, command: Command) -> list[TerritoryKey]:
+        if command.territory == "*":
+            return list(lane.territories)
+        return [TerritoryKey(command.tenant, command.territory)]
+
+    def _held(self, lane: Lane, key: TerritoryKey) -> Held:
+        held = lane.territories.get(key)
+        if held is None:
+            held = lanes.load_territory(key, None, self.policies.latest.version)
+            lane.territories[key] = held
+        return held
+
+    async def _load(self, lane: Lane, parsed: Parsed, attempt: Attempt) -> None:
+        """Have at hand what the commands speak of (final orders, new policies); note that they are being tried."""
+        wanted: list[tuple[Held, str]] = []
+        for key, commands in parsed.commands.items():
+            held = lane.territories[key]
+            for command in commands:
+                if command.order_id and command.order_id not in held.territory.orders:
+                    wanted.append((held, command.order_id))
+                if command.type == "policy.activated" and command.data["version"] not in self.policies.versions:
+                    await self.policies.refresh()
+        asked = [(held.key, order_id) for held, order_id in wanted]
+        found = await self._patiently(lambda: self.store.begin(str(lane.number), attempt, asked))
+        lanes.recall(wanted, found)
+
+    def _now(self, lane: Lane) -> Any:
+        """Read once per batch; never before what a territory of the lane was decided at."""
+        seen = [held.territory.now for held in lane.territories.values() if held.territory.now is not None]
+        return max([self.clock.now(), *seen])
+
+    def _decide(self, lane: Lane, key: TerritoryKey, parsed: Parsed, now: Any) -> Decided:
+        held = lane.territories[key]
+        territory = held.territory
+        self._batches += 1
+        positions: dict[str, Data] = dict(territory.positions)
+        for topic in lanes.INPUTS:
+            offset = parsed.positions.get(key, {}).get(topic, positions.get(topic, {}).get("offset", -1))
+            positions[topic] = {
+                "incarnation": self.incarnations[topic],
+                "partition": lane.number,
+                "offset": offset,
+                "floor": lane.floors.get(topic, 0),
+            }
+        batch_id = f"{self._writer}-{self._batches}"
+        return decide_batch(territory, parsed.commands.get(key, ()), self.policies.versions, now, batch_id, positions)
+
+    async def _save(
+        self, lane: Lane, parsed: Parsed, decided: Mapping[TerritoryKey, Decided], recorded: str
+    ) -> list[tuple[Held | None, int, wire.Entry]]:
+        letters = list(parsed.letters)
+        saves = {}
+        entries: list[tuple[Held | None, int, wire.Entry]] = []
+        for key, one in decided.items():
+            held = lane.territories[key]
+            refused = [wire.refused_letter(parsed.records[r.command.id], r) for r in one.refused]
+            for refusal in one.refused:
+                log.warning(
+                    "refused",
+                    lane=lane.number,
+                    territory=key.territory,
+                    code=refusal.code,
+                    command=refusal.command.type,
+                    ours=refusal.ours,
+                )
+            entry = wire.entry_of(key, one, [*refused, *letters], recorded)
+            letters = []
+            saves[key] = lanes.save_of(held, wire.pack(entry), self._ttl_s())
+            entries.append((held, held.territory.sequence, entry))
+        await self._patiently(lambda: self.store.save(saves))
+        for key in saves:
+            lanes.saved(lane.territories[key])
+        if letters:
+            entries.append(
+                (
+                    None,
+                    0,
+                    wire.Entry(tenant=self.tenant, territory="", recorded=recorded, events=[], letters=letters),
+                )
+            )
+        return entries
+
+    async def _publish(self, number: int, entries: Sequence[tuple[Held | None, int, wire.Entry]]) -> None:
+        records: list[Record] = []
+        for _held, _sequence, entry in entries:
+            records.extend(wire.records_of(entry, number, self.lane_of))
+        try:
+            ends = await self.publisher.publish(records)
+        except MessageSizeTooLargeError:
+            ends = await self._publish_one_by_one(records, entries[0][2].recorded)
+        for held, sequence, _entry in entries:
+            if held is not None:
+                held.published.append(sequence)
+                held.log_offset = ends.get((WORK_ORDERS, number), held.log_offset)
+
+    async def _publish_one_by_one(self, records: Sequence[Record], recorded: str) -> dict[tuple[str, int], int]:
+        """The broker refuses one of them: send each alone, and that one to the dead letters."""
+        ends: dict[tuple[str, int], int] = {}
+        for record in records:
+            try:
+                ends |= await self.publisher.publish([record])
+            except MessageSizeTooLargeError:
+                letter = wire.oversize_letter(record, self.tenant)
+                ends |= await self.publisher.publish([wire.letter_record(letter, record.partition, recorded)])
+                log.error("the broker refuses a record", topic=record.topic, bytes=len(record.value))
+        return ends
+
+    # helpers --------------------------------------------------------------------------------------------------
+
+    def _ttl_s(self) -> int:
+        return self.policies.latest.site.tombstone
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Ask the store until it answers: a Redis that is away stops the lane, and loses nothing."""
+        tries = 0
+        while True:
+            try:
+                return await call()
+            except UNREACHABLE as error:
+                log.warning("store is away", error=type(error).__name__, tries=tries)
+            await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
+            tries += 1
+
+    def _tell(
+        self,
+        lane: Lane,
+        records: Sequence[ConsumerRecord],
+        decided: Mapping[TerritoryKey, Decided],
+        began_s: float,
+    ) -> None:
+        """The canonical line of a batch."""
+        log.info(
+            "batch",
+            lane=lane.number,
+            commands=len(records),
+            events=sum(len(one.events) for one in decided.values()),
+            refused=sum(len(one.refused) for one in decided.values()),
+            repeated=sum(one.repeated for one in decided.values()),
+            took_ms=round((time.monotonic() - began_s) * 1000, 1),
+            waiting=sum(len(held.territory.waiting) for held in lane.territories.values()),
+        )
+
+
+def _start(records: Sequence[ConsumerRecord]) -> str:
+    first = records[0]
+    return f"{first.topic}:{first.offset}"
+
+
+async def _bounds(consumer: AIOKafkaConsumer, lane: int) -> dict[str, tuple[int, int]]:
+    """First and end offset of the lane's partition of each input topic."""
+    places = [TopicPartition(topic, lane) for topic in (COMMANDS, COMMANDS_URGENT)]
+    first = await consumer.beginning_offsets(places)
+    end = await consumer.end_offsets(places)
+    return {place.topic: (first[place], end[place]) for place in places}

@@ -1,0 +1,187 @@
+"""The one place where everything is wired: settings and a clock in, a Faust app out. Nothing happens at import."""
+
+import gc
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from aiokafka.partitioner import murmur2
+from mode import Service
+
+from dispatch.agents.admin import create_topics, topic_incarnations
+from dispatch.agents.clock import Ticker, Timekeeper
+from dispatch.agents.desk import Desk
+from dispatch.agents.feed import Batch, Feed
+from dispatch.agents.hosting import HostApp, make_host
+from dispatch.agents.intake import Intake
+from dispatch.agents.policies import PolicyBook, write_policy
+from dispatch.agents.publisher import Publisher
+from dispatch.config import load_config
+from dispatch.errors import LaneError
+from dispatch.log import get_log
+from dispatch.settings import ROLES, Role, Settings
+from dispatch.stores.redis import RedisStore, connect
+from dispatch.timing import Clock, make_clock
+from dispatch.topics import ACTIONS, COMMANDS, COMMANDS_URGENT, REQUESTS, TOPICS
+
+log = get_log("app")
+GC_THRESHOLDS = (20_000, 20, 50)
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The lane of a key: Kafka's own partitioner, so that any client that sends by key agrees."""
+    return int((murmur2(key.encode()) & 0x7FFFFFFF) % partitions)
+
+
+async def prepare(settings: Settings, store: RedisStore) -> dict[str, str]:
+    """Create what is missing, check what is there against what was recorded; the topics' incarnations.
+
+    Raises LaneError, which says what to do.
+    """
+    client = settings.kafka_client()
+    recorded = int(await store.fact("partitions", str(settings.partitions)))
+    await create_topics(client, recorded, settings.replication, recorded=recorded)
+    incarnations = await topic_incarnations(client)
+    keyed = [name for name, topic in TOPICS.items() if topic.keyed]
+    for name in keyed:
+        known = await store.fact(f"incarnation:{name}", incarnations[name])
+        if known != incarnations[name]:
+            raise LaneError(
+                f"{name} is not the topic that this engine has worked with (it was created anew)",
+                "Restore the topic, or run `dispatch rebuild --accept-new-topics`",
+            )
+    return incarnations
+
+
+async def first_policy(settings: Settings, book: PolicyBook, publisher: Publisher) -> None:
+    """Write the config folder's policy if the topic has none; say so if it has another one."""
+    policy = load_config(settings.config)
+    if not book.versions:
+        await write_policy(publisher, policy)
+        await book.refresh()
+        log.info("policy written", version=policy.version)
+    elif policy.version != book.latest.version:
+        log.warning(
+            "config differs from the active policy",
+            config=policy.version,
+            active=book.latest.version,
+            todo="run `dispatch policy activate` to make it active",
+        )
+
+
+def create_app(
+    settings: Settings,
+    roles: Sequence[Role] = ROLES,
+    *,
+    clock: Clock | None = None,
+    steps: Callable[[str], None] | None = None,
+    store: RedisStore | None = None,
+) -> HostApp:
+    """An app that plays the given roles. ``clock``, ``steps`` and ``store`` are for simulations and tests."""
+    app = make_host(settings.group, settings.data, settings.web_port)
+    engine = Engine(
+        app, settings, tuple(roles), clock or make_clock(settings.clock), steps or (lambda _name: None), store
+    )
+    app.service(engine)
+    return app
+
+
+class Engine(Service):
+    """Starts what the roles need, in order, and stops it in reverse."""
+
+    def __init__(
+        self,
+        app: HostApp,
+        settings: Settings,
+        roles: Sequence[Role],
+        clock: Clock,
+        steps: Callable[[str], None],
+        store: RedisStore | None,
+        **kwargs: Any,
+    ) -> None:
+        """Agents are declared here, before the app starts; connections are made in :meth:`on_start`."""
+        super().__init__(**kwargs)
+        self.host = app
+        self.settings = settings
+        self.roles = roles
+        self.clock = clock
+        self.steps = steps
+        self.redis = connect(settings.redis, **settings.redis_options())
+        self.store = store or RedisStore(self.redis)
+        self.handlers: dict[str, Any] = {}
+        self.channels: dict[str, list[Any]] = {role: self._agents(role) for role in roles}
+
+    def _agents(self, role: str) -> list[Any]:
+        """One channel and one agent per lane: a slow lane delays no other, and a lane is never decided twice."""
+        return [self._agent(role, lane) for lane in range(self.settings.partitions)]
+
+    def _agent(self, role: str, lane: int) -> Any:
+        channel = self.host.channel(maxsize=1)
+
+        async def listen(batches: AsyncIterator[Batch]) -> None:
+            async for batch in batches:
+                await self.handlers[role](batch)
+
+        self.host.agent(channel, name=f"{role}-{lane}")(listen)
+        return channel
+
+    async def on_start(self) -> None:
+        """Connect, check, and start the feeds."""
+        settings, client = self.settings, self.settings.kafka_client()
+        incarnations = await prepare(settings, self.store)
+        publisher = self.publisher = Publisher(client)
+        await publisher.start()
+        book = self.book = PolicyBook(client)
+        await self.add_runtime_dependency(book)
+        await first_policy(settings, book, publisher)
+        tenant = book.latest.tenant
+        common: dict[str, Any] = {
+            "tenant": tenant,
+            "store": self.store,
+            "publisher": publisher,
+            "policies": book,
+            "clock": self.clock,
+            "lane_of": lambda key: partition_of(key, settings.partitions),
+            "steps": self.steps,
+        }
+        for role in self.roles:
+            await START[role](self, common, incarnations)
+        self.host.flow_control.resume()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        log.info("ready", roles=list(self.roles), tenant=tenant, policy=book.latest.version, speed=self.clock.speed)
+
+    async def on_stop(self) -> None:
+        """Close connections; feeds have stopped before, as dependencies do."""
+        await self.publisher.stop()
+        await self.redis.aclose()
+
+    async def start_intake(self, common: dict[str, Any], _incarnations: dict[str, str]) -> None:
+        """Requests and actions become commands."""
+        intake = Intake(
+            **common,
+            dead_partitions=self.settings.partitions,
+            future_tolerance_s=self.settings.future_tolerance_s,
+        )
+        self.handlers["intake"] = intake.handle
+        await self._feed("intake", (ACTIONS, REQUESTS), intake)
+
+    async def start_desk(self, common: dict[str, Any], incarnations: dict[str, str]) -> None:
+        """Commands become decisions."""
+        desk = Desk(**common, client=self.settings.kafka_client(), incarnations=incarnations)
+        self.handlers["desk"] = desk.handle
+        await self._feed("desk", (COMMANDS_URGENT, COMMANDS), desk)
+
+    async def start_clock(self, common: dict[str, Any], _incarnations: dict[str, str]) -> None:
+        """Deadlines become commands."""
+        keeper = Timekeeper(**common)
+        self.handlers["clock"] = keeper.handle
+        await self._feed("clock", (COMMANDS,), keeper, reads=False)
+        await self.add_runtime_dependency(Ticker(keeper, self.channels["clock"]))
+
+    async def _feed(self, role: str, topics: Sequence[str], keeper: Any, *, reads: bool = True) -> None:
+        feed = Feed(role, topics, self.channels[role], keeper, self.settings, reads=reads, steps=self.steps)
+        await self.add_runtime_dependency(feed)
+
+
+START = {"intake": Engine.start_intake, "desk": Engine.start_desk, "clock": Engine.start_clock}
