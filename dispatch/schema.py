@@ -113,9 +113,7 @@ def asyncapi() -> Json:
         short = topic.name.removeprefix("dispatch.")
         carried = [name for name, row in EVENT_TYPES.items() if topic.name in row.topics]
         channels[short] = _channel(topic, carried if topic.name != topics.POLICIES else ["policy"])
-        for action in {"in": ("receive",), "out": ("send",), "internal": ("receive", "send")}[
-            topic.direction
-        ]:
+        for action in {"in": ("receive",), "out": ("send",), "internal": ("receive", "send")}[topic.direction]:
             channel = {"$ref": f"#/channels/{short}"}
             operations[f"{action}-{short}"] = {"action": action, "channel": channel, "summary": topic.what}
     policy = {

@@ -54,7 +54,7 @@ class Held:
         batch = [self.buffered.get(number) for number in range(first, event.sequence)]
         if any(one is None for one in batch) or first > self.territory.sequence + 1 + self._gap_allowed(event):
             raise LaneError(
-                f"the log of {self.key} has a gap before event {event.sequence} (state is at {self.territory.sequence})",
+                f"the log of {self.key} has a gap before {event.sequence} (state is at {self.territory.sequence})",
                 REBUILD,
             )
         for one in batch:

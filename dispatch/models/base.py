@@ -35,9 +35,7 @@ class _Rfc3339:
             python_schema=core_schema.datetime_schema(tz_constraint="aware", strict=True),
         )
 
-    def __get_pydantic_json_schema__(
-        self, _schema: CoreSchema, _handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """A string in the format date-time."""
         return {"type": "string", "format": "date-time"}
 
@@ -105,9 +103,7 @@ Level = Annotated[int, Field(ge=1, le=5)]
 class Model(BaseModel):
     """The base of all models: frozen, strict, keyword-only, and silent about what it refused."""
 
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="ignore", hide_input_in_errors=True, defer_build=True
-    )
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
 
 
 class Money(Model):

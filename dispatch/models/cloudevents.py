@@ -81,9 +81,7 @@ def _attribute_name(header: str) -> str:
 def _check_envelope_type(content_type: str) -> None:
     media_type, _, parameters = content_type.lower().partition(";")
     if media_type.strip() != "application/cloudevents+json":
-        raise Rejected(
-            "not-cloudevent", "of the structured formats only application/cloudevents+json is read"
-        )
+        raise Rejected("not-cloudevent", "of the structured formats only application/cloudevents+json is read")
     charset = re.search(r'charset\s*=\s*"?([^";\s]+)', parameters)
     if charset is not None and charset[1] not in {"utf-8", "utf8", "us-ascii"}:
         raise Rejected("bad-encoding", "the charset must be UTF-8", "content-type")

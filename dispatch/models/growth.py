@@ -102,8 +102,6 @@ def lock_text(found: Mapping[str, Json]) -> str:
     """The lock file's text: one line per field, so that a diff shows what grew."""
     types = []
     for event_type in sorted(found):
-        lines = (
-            f"  {json.dumps(path)}: {json.dumps(facts)}" for path, facts in sorted(found[event_type].items())
-        )
+        lines = (f"  {json.dumps(path)}: {json.dumps(facts)}" for path, facts in sorted(found[event_type].items()))
         types.append(f" {json.dumps(event_type)}: {{\n" + ",\n".join(lines) + "\n }")
     return "{\n" + ",\n".join(types) + "\n}\n"

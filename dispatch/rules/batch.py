@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from dispatch import __version__
 from dispatch.errors import Rejected
 from dispatch.models.commands import Command
-from dispatch.rules.clocks import next_timer
+from dispatch.rules.timers import next_timer
 from dispatch.rules.decide import decide
 from dispatch.rules.draft import Draft
 from dispatch.rules.events import Event

@@ -4,27 +4,32 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from dispatch.errors import Rejected
 from dispatch.models.commands import Command
 from dispatch.rules import clocks
-from dispatch.rules.draft import Draft, end_escalations
+from dispatch.rules.draft import Draft, cancel_clocks, change_clocks, end_escalations
 from dispatch.rules.legs import move_leg
 from dispatch.rules.policy import RungAt
-from dispatch.rules.state import Clock, Data, Order, text_of
-from dispatch.rules.territory import next_shift_change
+from dispatch.rules.state import Clock, Data, Order, moment_of, text_of
+from dispatch.rules.territory import next_shift, next_shift_change
+from dispatch.rules.timers import Timer, id_of, next_of
 
 MOST_TIMERS = 50
 """How many timers of one order fire in one decision; the rest come due again at once."""
 
 
-def raise_escalation(  # noqa: PLR0913 -- the parts of one event
+def raise_escalation(
     draft: Draft, order: Order, *, cause: str, level: int, to: tuple[str, ...], due_at: datetime | None = None,
-    clock: Clock | None = None, ladder: str | None = None, rung: int | None = None, next_rung: RungAt | None = None,
+    clock: Clock | None = None, ladder: str | None = None, rung: int | None = None, next_rung: Data | None = None,
     reason: str | None = None,
 ) -> Order:
-    """Emit ``escalation.raised``. Its id names order, cycle, clock or cause, and level, so it is raised once."""
-    number = f":{order.counters.get('urges', 0)}" if cause == "urging" else ""
+    """Emit ``escalation.raised``. Its id is told apart by order, cycle, level, and the clock's breach or a number."""
+    if clock is not None:
+        about = f"{clock.name}.{clock.verdict_revision}" if clock.verdict_revision else clock.name
+    else:
+        about = f"{cause}.{order.counters.get('escalations', 0) + 1}"
     data: Data = {
-        "escalation_id": f"{order.id}:{order.cycle}:{clock.name if clock else cause}{number}:{level}",
+        "escalation_id": f"{order.id}:{order.cycle}:{about}:{level}",
         "clock": clock.name if clock else None,
         "cause": cause,
         "ladder": ladder,
@@ -35,9 +40,9 @@ def raise_escalation(  # noqa: PLR0913 -- the parts of one event
         "order_state": order.state,
         "owner": {"kind": order.owner.kind, "id": order.owner.id},
         "time_left_s": _left_s(draft, order),
-        "held_by": [{"owner": owner, "s": spent_s} for owner, spent_s in order.time_by_owner.items()],
+        "held_by": owner_times(order, draft.now),
         "recipients": [{"id": role, "role": role, "why": cause} for role in to],
-        "next_rung": _next(clock, next_rung),
+        "next_rung": next_rung,
         "reason": reason,
         "drill": order.drill,
     }
@@ -46,10 +51,15 @@ def raise_escalation(  # noqa: PLR0913 -- the parts of one event
     return draft.tell("escalation.raised", order, data)
 
 
-def _next(clock: Clock | None, rung: RungAt | None) -> Data | None:
-    if clock is None or rung is None or clock.breached_at is None:
-        return None
-    return {"level": rung.level, "at": text_of(clock.breached_at + timedelta(seconds=rung.after_s))}
+def owner_times(order: Order, until: datetime) -> list[Data]:
+    """Who was accountable for how many seconds, the present owner up to ``until``."""
+    totals = dict(order.time_by_owner)
+    key = f"{order.owner.kind}/{order.owner.id}"
+    totals[key] = totals.get(key, 0) + max(0, int((until - order.owner_since).total_seconds()))
+    return [
+        {"owner": {"kind": kind, "id": owner_id}, "s": spent_s}
+        for (kind, _slash, owner_id), spent_s in ((key.partition("/"), spent_s) for key, spent_s in totals.items())
+    ]
 
 
 def _left_s(draft: Draft, order: Order) -> int | None:
@@ -66,9 +76,10 @@ def fire_due(draft: Draft, command: Command) -> None:
     for timer in command.data["timers"]:
         timer_id = timer["id"]
         if timer_id.startswith("technician/"):
-            fired |= _fire_shift(draft, timer_id.removeprefix("technician/").rsplit(":", 2)[0], timer_id)
+            technician_id = timer_id.removeprefix("technician/").rsplit(":", 2)[0]
+            fired |= _fire_shift(draft, technician_id, timer_id)
         else:
-            fired |= _fire_order(draft, timer_id.split(":", 1)[0], timer_id)
+            fired |= _fire_order(draft, timer_id.rsplit(":", 3)[0], timer_id)
     draft.repeated = not fired
 
 
@@ -76,103 +87,123 @@ def _fire_shift(draft: Draft, technician_id: str, timer_id: str) -> bool:
     fired = False
     while technician := draft.technician(technician_id):
         change = next_shift_change(technician)
-        if change is None or change[0] > draft.now or not (fired or change[1] == timer_id):
+        meant = next_shift(technician)
+        if change is None or meant is None or change[0] > draft.now or not (fired or change[1] == timer_id):
             break
-        shift = next(s for s in technician.shifts if f":{int(s.start.timestamp())}" in change[1])
+        at, shift = meant
         short = "shift.ended" if shift.state == "started" else "shift.started"
         data = {"technician_id": technician_id, "start": text_of(shift.start), "end": text_of(shift.end)}
-        draft.emit(short, technician_id, data | {"role": shift.role, "reason": "plan"}, at=change[0])
+        draft.emit(short, technician_id, data | {"role": shift.role, "reason": "plan"}, at=at)
         fired = True
     return fired
 
 
 def _fire_order(draft: Draft, order_id: str, timer_id: str) -> bool:
     order = draft.order(order_id)
-    if order is None:
-        return False
-    first = clocks.next_timer(order)
-    if first is None or first[1] != timer_id:
+    first = next_of(order) if order is not None else None
+    if order is None or first is None or first.at > draft.now or id_of(order, first) != timer_id:
         return False
     for _ in range(MOST_TIMERS):
-        timer = clocks.next_timer(order)
-        if timer is None or timer[0] > draft.now:
+        timer = next_of(order)
+        if timer is None or timer.at > draft.now:
             break
-        kind = timer[1].split(":")[2]
-        order = _fire(draft, order, kind, timer[0])
+        order = _fire(draft, order, timer)
     return True
 
 
-def _fire(draft: Draft, order: Order, kind: str, due_at: datetime) -> Order:
+def catch_up(draft: Draft, order: Order, until: datetime) -> Order:
+    """Fire what was due before a fact at ``until``, so that it does not matter whether the clock or the fact is first."""
+    while (timer := next_of(order)) is not None and timer.at < until:
+        order = _fire(draft, order, timer)
+    return order
+
+
+def _fire(draft: Draft, order: Order, timer: Timer) -> Order:
+    kind = timer.kind
     if kind.startswith("offer."):
-        return _expire_offer(draft, order, kind.removeprefix("offer."))
+        leg = next(leg for leg in order.legs if leg.assignment_id == kind.removeprefix("offer."))
+        return move_leg(draft, order, leg, "expired", "work-order.offer-expired", {"reason": "silence"}, at=timer.at)
     if kind == "hold":
         order = draft.tell("work-order.updated", order, {"hold_reminded": True, "reason": "hold_overdue"})
         return raise_escalation(
-            draft, order, cause="silence", level=1, to=("dispatcher",), due_at=due_at, reason="hold_overdue"
+            draft, order, cause="silence", level=1, to=("dispatcher",), due_at=timer.at, reason="hold_overdue"
         )
-    name, what = kind.split(".")
+    name, _dot, what = kind.partition(".")
     clock = order.clocks[name]
     if what == "warn":
         warned = replace(clock, warned=clock.warned + 1, version=clock.version + 1)
-        return draft.tell("clock.warned", order, {"clocks": [warned], "due_at": text_of(clock.due_at)})
+        data = {"clocks": [warned], "due_at": text_of(clock.due_at)}
+        return draft.tell("clock.warned", order, data, at=timer.at)
     if name == "confirm" and draft.policy_of(order).site.confirm_silence == "auto_confirm":
         return auto_confirm(draft, order, clock)
-    if what == "breach":
-        return _breach(draft, order, clock)
-    return _climb(draft, order, clock)
-
-
-def _expire_offer(draft: Draft, order: Order, assignment_id: str) -> Order:
-    leg = next(leg for leg in order.legs if leg.assignment_id == assignment_id)
-    expired_at = leg.expires_at or draft.now
-    return move_leg(draft, order, leg, "expired", "work-order.offer-expired", {"reason": "silence"}, at=expired_at)
+    return _breach(draft, order, clock) if what == "breach" else _climb(draft, order, clock, timer.at)
 
 
 def _breach(draft: Draft, order: Order, clock: Clock) -> Order:
     rungs = draft.policy_of(order).rungs(clock.ladder)
-    first_at = clock.due_at + timedelta(seconds=rungs[0].after_s)
-    event_id = f"{draft.territory.tenant}:{draft.territory.id}:{draft.territory.sequence + len(draft.events) + 1}"
+    territory = draft.territory
     broken = replace(
-        clock, breached_at=clock.due_at, breach_event=event_id, rung=0, rung_at=first_at, version=clock.version + 1
+        clock,
+        breached_at=clock.due_at,
+        breach_event=f"{territory.tenant}:{territory.id}:{draft.next_sequence}",
+        rung=0,
+        rung_at=clock.due_at + timedelta(seconds=rungs[0].after_s),
+        version=clock.version + 1,
     )
     return draft.tell("clock.breached", order, {"clocks": [broken]}, at=clock.due_at)
 
 
-def _climb(draft: Draft, order: Order, clock: Clock) -> Order:
-    """One rung: told now, or held while somebody who acknowledged asked for time."""
+def _climb(draft: Draft, order: Order, clock: Clock, due_at: datetime) -> Order:
+    """One rung: told now, or held while somebody who acknowledged asked for time.
+
+    The next rung follows at the ladder's own distance, so that a rest (a hold, a pause) moves the ladder as a whole.
+    """
     rungs = draft.policy_of(order).rungs(clock.ladder)
-    rung, breached_at = rungs[clock.rung], clock.breached_at or clock.due_at
-    due_at = breached_at + timedelta(seconds=rung.after_s)
+    rung = rungs[clock.rung]
     until = max((e.until for e in order.escalations if e.clock == clock.name and e.until), default=None)
-    if until is not None and until > draft.now:
+    if until is not None and until > due_at:
         held = replace(clock, rung_at=until, version=clock.version + 1)
-        data = {"clock": clock.name, "level": rung.level, "held_until": text_of(until), "clock_changes": [held]}
+        data = {
+            "escalation_id": next(e.id for e in order.escalations if e.clock == clock.name and e.until == until),
+            "clock": clock.name,
+            "level": rung.level,
+            "held_until": text_of(until),
+            "clock_changes": [held],
+        }
         return draft.tell("escalation.held", order, data)
     after = rungs[clock.rung + 1] if clock.rung + 1 < len(rungs) else None
-    next_at = breached_at + timedelta(seconds=after.after_s) if after else None
+    next_at = due_at + timedelta(seconds=after.after_s - rung.after_s) if after else None
     climbed = replace(clock, rung=clock.rung + 1, rung_at=next_at, version=clock.version + 1)
     return raise_escalation(
         draft, order, cause="breached", level=rung.level, to=rung.to, due_at=due_at, clock=climbed,
-        ladder=clock.ladder, rung=clock.rung, next_rung=after,
+        ladder=clock.ladder, rung=clock.rung, next_rung=_next(after, next_at),
     )
+
+
+def _next(rung: RungAt | None, at: datetime | None) -> Data | None:
+    return {"level": rung.level, "at": text_of(at)} if rung is not None and at is not None else None
 
 
 def auto_confirm(draft: Draft, order: Order, clock: Clock) -> Order:
     """The reporter stayed silent through the confirm clock: accepted, marked as nobody's word."""
-    ended = [clocks.cancel(clock, draft.now)]
+    ended = clocks.cancel(clock, draft.now)
     acceptance = {"by_role": "system", "mode": "auto"}
-    data = {"state": "confirmed", "clock_changes": ended, "acceptance": acceptance, "changes": {"acceptance": acceptance}}
-    order = draft.tell("work-order.auto-confirmed", order, data)
+    data = {"state": "confirmed", "acceptance": acceptance, "changes": {"acceptance": acceptance}}
+    order = draft.tell("work-order.auto-confirmed", order, data, at=clock.due_at)
+    order = change_clocks(draft, order, "clock.cancelled", [ended], "silence")
     return close(draft, order, {"reason": "silence"})
 
 
 def close(draft: Draft, order: Order, data: Data) -> Order:
     """Close the order: clocks that still live are cancelled, escalations are over."""
-    live = [clock for clock in order.clocks.values() if clock.is_live]
-    if live:
-        ended = [clocks.cancel(clock, draft.now) for clock in live]
-        order = draft.tell("clock.cancelled", order, {"clocks": ended, "reason": "closed"})
-    order = end_escalations(draft, order, lambda _clock: True)
+    order = cancel_clocks(draft, order, "closed")
+    order = end_escalations(draft, order)
     return draft.tell("work-order.closed", order, {"state": "closed", **data})
 
 
+def extend_clock(draft: Draft, order: Order, clock: Clock, until: str) -> Clock:
+    """The clock with more time; Rejected when that is none."""
+    moment = moment_of(until)
+    if moment <= clock.due_at or moment <= draft.now:
+        raise Rejected("invalid-value", f"an extension ends after {text_of(max(clock.due_at, draft.now))}", "until")
+    return clocks.extend(draft.policy_of(order), clock, moment, draft.now)

@@ -96,9 +96,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     evaluations: tuple[Evaluation, ...] = ()
 
 
-def match(
-    orders: Sequence[Order], technicians: Mapping[str, Technician], policy: Policy, now: datetime
-) -> Round:
+def match(orders: Sequence[Order], technicians: Mapping[str, Technician], policy: Policy, now: datetime) -> Round:
     """Give the open places of ``orders`` to ``technicians``; an order without an open place is passed over.
 
     The result depends on the values alone, not on the order in which they are passed.
@@ -125,14 +123,13 @@ def _weight(order: Order) -> int:
 
 def _given(board: Board, places: Sequence[Place], winners: Sequence[int | None]) -> tuple[Given, ...]:
     pool, price = board.pool, board.weights.load
+    pairs = [(place, winner) for place, winner in zip(places, winners, strict=True) if winner is not None]
+    costs = board.terms_of([place.group.number for place, _ in pairs], [winner for _, winner in pairs])
     before = [0] * len(pool.ids)
     given: list[Given] = []
-    for place, winner in zip(places, winners, strict=True):
-        if winner is None:
-            continue
-        terms = place.group.terms(winner)
+    for (place, winner), (terms, alone) in zip(pairs, costs, strict=True):
         terms["load"] += before[winner]
-        total = int(board.totals[place.group.number, winner]) + price * before[winner]
+        total = alone + price * before[winner]
         before[winner] += 1
         is_placed = place.group.ask.point is not None and pool.points[winner] is not None
         given.append(

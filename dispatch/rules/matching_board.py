@@ -72,10 +72,6 @@ class Group:
             ]
         return found
 
-    def terms(self, technician: int) -> dict[str, int]:
-        """The technician's terms by name, before anything is given in this round."""
-        return dict(zip(self.board.names, self.board.terms[:, self.number, technician].tolist(), strict=True))
-
 
 class Place(NamedTuple):
     """An open place. ``turn`` counts the open places of its order before it.
@@ -155,10 +151,12 @@ class Board:
         path = order.area_path
         found = self._spots.get(path)
         if found is None:
-            pool = self.pool
-            points = (pool.point_of(each) for each in reversed(path))
-            served = tuple([each for each in path if each in pool.serving])
-            found = self._spots[path] = served, next((point for point in points if point is not None), None)
+            serving, point = self.pool.serving, None
+            for each in reversed(path):
+                point = self.pool.point_of(each)
+                if point is not None:
+                    break
+            found = self._spots[path] = tuple([each for each in path if each in serving]), point
         lat, lon = order.location.get("lat"), order.location.get("lon")
         return found if lat is None or lon is None else (found[0], (lat, lon))
 
@@ -186,10 +184,15 @@ class Board:
     @cached_property
     def totals(self) -> Ints:
         """The weighted sum of the terms: groups by technicians."""
-        total = np.zeros(self.terms.shape[1:], dtype=np.int64)
-        for name, term in zip(self.soft, self.terms, strict=True):
-            total += term * getattr(self.weights, name)
+        prices = np.array([getattr(self.weights, name) for name in self.names], dtype=np.int64)
+        total: Ints = (prices[:, None, None] * self.terms).sum(axis=0)
         return total
+
+    def terms_of(self, groups: Sequence[int], technicians: Sequence[int]) -> list[tuple[dict[str, int], int]]:
+        """Terms by name, and their total, of each pair of a group and a technician."""
+        terms = self.terms[:, groups, technicians].T.tolist()
+        totals = self.totals[groups, technicians].tolist()
+        return [(dict(zip(self.names, each, strict=True)), total) for each, total in zip(terms, totals, strict=True)]
 
     @cached_property
     def ranking(self) -> Ints:
@@ -201,8 +204,9 @@ class Board:
     def best(self) -> tuple[list[Any], list[Any], list[Any]]:
         """Of the first ``limit`` of each group's ranking: the technicians, their terms, and their totals."""
         first = self.ranking[:, : self.limit]
-        terms = np.take_along_axis(self.terms, first[None], axis=2).transpose(1, 2, 0)
-        return first.tolist(), terms.tolist(), np.take_along_axis(self.totals, first, axis=1).tolist()
+        rows = np.arange(len(self.groups))[:, None]
+        terms = self.terms[:, rows, first].transpose(1, 2, 0)
+        return first.tolist(), terms.tolist(), self.totals[rows, first].tolist()
 
 
 def exclude(pool: Pool, remaining: int, rules: Rules, ask: Ask) -> tuple[int, dict[str, Data]]:

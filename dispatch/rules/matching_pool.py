@@ -36,9 +36,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 class Pool:
     """Technicians numbered by id, as they stand at ``now``. Each index is made when it is first read."""
 
-    def __init__(
-        self, technicians: Iterable[Technician], areas: Mapping[str, AreaNode], now: datetime
-    ) -> None:
+    def __init__(self, technicians: Iterable[Technician], areas: Mapping[str, AreaNode], now: datetime) -> None:
         """Number the technicians; ``areas`` says where an area is."""
         self.technicians = sorted(technicians, key=lambda technician: technician.id)
         self.ids = [technician.id for technician in self.technicians]

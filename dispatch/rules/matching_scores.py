@@ -5,7 +5,6 @@ A score is a matrix of costs, asks by technicians (or one row that holds for all
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,6 @@ UNKNOWN_TRAVEL_HM = 10
 """What an unknown distance counts as, in hundreds of metres: midway on a campus, so nobody gains by it."""
 
 _NOWHERE = (float("nan"), float("nan"))
-_MINUTE = timedelta(minutes=1)
 
 
 def travel(pool: Pool, asks: Sequence[Ask]) -> Ints:
@@ -58,13 +56,13 @@ def level(pool: Pool, asks: Sequence[Ask]) -> Ints:
 
 def idle(pool: Pool, _: Sequence[Ask]) -> Ints:
     """Minutes short of ``IDLE_CAP_MIN`` since the last order was given: 0 for the longest idle."""
-    now = pool.now
-    costs = [
-        0
-        if technician.last_given_at is None
-        else min(max(IDLE_CAP_MIN - (now - technician.last_given_at) // _MINUTE, 0), IDLE_CAP_MIN)
-        for technician in pool.technicians
-    ]
+    now, costs = pool.now, []
+    for technician in pool.technicians:
+        spent = IDLE_CAP_MIN
+        if technician.last_given_at is not None:
+            since = now - technician.last_given_at
+            spent = min(max(since.days * 1440 + since.seconds // 60, 0), IDLE_CAP_MIN)
+        costs.append(IDLE_CAP_MIN - spent)
     return np.array([costs], dtype=np.int64)
 
 

@@ -197,9 +197,7 @@ def _lowest(mask: int) -> int:
     return (mask & -mask).bit_length() - 1
 
 
-def cheapest(
-    rows: Sequence[Row], totals: Ints, free: Sequence[int], used: Sequence[int], slot_price: int
-) -> list[int]:
+def cheapest(rows: Sequence[Row], totals: Ints, free: Sequence[int], used: Sequence[int], slot_price: int) -> list[int]:
     """The technician of each row, at the least sum of (total + slot price · slots taken before) · weight.
 
     All rows must be servable together. Equal sums are settled by the order of rows and technicians alone.
@@ -243,9 +241,7 @@ def _gates(rows: Sequence[Row], slots: Ints) -> list[Gate]:
     return gates
 
 
-def _with_gates(
-    costs: Floats, gates: Sequence[Gate], plain: Ints, allowed: Bools, slots: tuple[Ints, Ints]
-) -> Floats:
+def _with_gates(costs: Floats, gates: Sequence[Gate], plain: Ints, allowed: Bools, slots: tuple[Ints, Ints]) -> Floats:
     """The costs with a column and a row for each gate; ``slots`` gives the owners and prices of slots."""
     owner, price = slots
     height, width = costs.shape

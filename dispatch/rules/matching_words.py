@@ -8,16 +8,13 @@ from dispatch.rules.matching_scores import IDLE_CAP_MIN
 
 def why(terms: Mapping[str, int], total: int, *, is_placed: bool) -> dict[str, str]:
     """One sentence in ``zh`` and one in ``en``. ``is_placed`` says whether the distance was known."""
-    parts = [
-        _distance(terms["travel"], is_placed=is_placed),
-        _load(terms["load"]),
-        _level(terms["level"]),
-        _idle(IDLE_CAP_MIN - terms["idle"]),
-    ]
-    chinese, english = "，".join(zh for zh, _ in parts), ", ".join(en for _, en in parts)
+    far_zh, far_en = _distance(terms["travel"], is_placed=is_placed)
+    load_zh, load_en = _load(terms["load"])
+    level_zh, level_en = _level(terms["level"])
+    idle_zh, idle_en = _idle(IDLE_CAP_MIN - terms["idle"])
     return {
-        "zh": f"综合成本{total}（越低越优先）：{chinese}。",
-        "en": f"Cost {total} (lower is better): {english}.",
+        "zh": f"综合成本{total}（越低越优先）：{far_zh}，{load_zh}，{level_zh}，{idle_zh}。",
+        "en": f"Cost {total} (lower is better): {far_en}, {load_en}, {level_en}, {idle_en}.",
     }
 
 

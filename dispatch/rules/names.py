@@ -15,12 +15,14 @@ NAMED_KINDS = frozenset({"campus", "zone", "building", "outdoor"})
 
 _DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _NUMERAL = re.compile("[零〇一二两三四五六七八九十百]+")
-_GAP = re.compile(r"(?<=[^a-z])[\s\-_]+|[\s\-_]+(?=[^a-z])")
+_GAP = re.compile(  # next to anything but a Latin letter or a digit; between a letter and a digit
+    r"(?<=[^a-z0-9\s\-_])[\s\-_]+|[\s\-_]+(?=[^a-z0-9\s\-_])|(?<=[a-z])[\s\-_]+(?=\d)|(?<=\d)[\s\-_]+(?=[a-z])"
+)
 _SPACES = re.compile(r"[\s\-_]+")
 
 
 def plain_name(text: str) -> str:
-    """A name as it is compared: NFKC, casefolded, numerals as digits, no spaces but between Latin words."""
+    """A name as it is compared: NFKC, casefolded, numerals as digits, spaces only between words."""
     digits = _NUMERAL.sub(_digits, fold(text))
     if _SPACES.search(digits) is None:
         return digits

@@ -1,17 +1,19 @@
 """A fault becomes a work order: opened with its promises, attached to one already open, or left to the front desk."""
 
-from datetime import datetime
-
 import msgspec
 
 from dispatch.errors import Rejected
 from dispatch.models.commands import Command
-from dispatch.rules import clocks
 from dispatch.rules.draft import Draft, change_clocks
 from dispatch.rules.escalating import raise_escalation
+from dispatch.rules.promises import new_clocks, start_missing, target_facts
 from dispatch.rules.state import Clock, Data, Order, moment_of, text_of
 
-SERVICE_CLOCKS = ("accept", "arrive", "make_safe", "resolve")
+AS_SAID = (
+    *("noticed_at", "entered_at", "entered_by", "on_behalf_of", "access", "attachments", "asset_state"),
+    *("billing_hint", "about_ref", "external_refs", "campaign_id", "locale", "job_class"),
+)
+"""What a report may say that the rules pass on as it is."""
 
 
 def open_order(draft: Draft, command: Command) -> None:
@@ -20,12 +22,11 @@ def open_order(draft: Draft, command: Command) -> None:
     if draft.order(order_id) is not None:
         draft.repeated = True
         return
-    open_new(draft, order_id, command.data)
+    open_new(draft, order_id, command.data, original=_original(draft, command.data))
 
 
-def open_new(draft: Draft, order_id: str, data: Data) -> None:
+def open_new(draft: Draft, order_id: str, data: Data, *, original: Order | None = None) -> None:
     """Open an order that is not known yet; ``data`` is what intake (or a split) made of the report."""
-    original = _original(draft, data)
     promises = [] if original is not None else _promises(draft, data)
     draft.emit("work-order.opened", order_id, _opened(draft, order_id, data, promises))
     order = draft.known(order_id)
@@ -34,7 +35,12 @@ def open_new(draft: Draft, order_id: str, data: Data) -> None:
         return
     order = change_clocks(draft, order, "clock.started", promises, "opened")
     if order.urgency == "emergency":
-        raise_escalation(draft, order, cause="emergency", level=1, to=("shift_leader",))
+        alarm(draft, order)
+
+
+def alarm(draft: Draft, order: Order) -> Order:
+    """An emergency: the shift leader hears of it at once, whatever the clocks say."""
+    return raise_escalation(draft, order, cause="emergency", level=1, to=("shift_leader",))
 
 
 def _opened(draft: Draft, order_id: str, data: Data, promises: list[Clock]) -> Data:
@@ -42,7 +48,7 @@ def _opened(draft: Draft, order_id: str, data: Data, promises: list[Clock]) -> D
     owner = site.front_desk if data["needs_triage"] else site.queue_owner
     resolve = next((clock for clock in promises if clock.name == "resolve"), None)
     command = draft.command
-    return {
+    facts: Data = {
         "work_order_id": order_id,
         "display_no": f"{draft.territory.id.upper()}-{draft.opened + 1:05d}",
         "request_id": data["request_id"],
@@ -66,51 +72,27 @@ def _opened(draft: Draft, order_id: str, data: Data, promises: list[Clock]) -> D
         "promised_at": data.get("due_at") or (text_of(resolve.due_at) if resolve else None),
         "due_override": bool(data.get("due_at")),
         "reported_at": data["reported_at"],
-        "noticed_at": data.get("noticed_at"),
         "needs_triage": data["needs_triage"],
         "classifier": data["classifier"],
         "policy_version": draft.policy.version,
         "position": command.origin if command else None,
     }
-
-
-def target_facts(clock: Clock) -> Data:
-    """A promise as consumers read it."""
-    return {
-        "name": clock.name,
-        "target_s": clock.target_s,
-        "calendar_id": clock.calendar_id or None,
-        "due_at": text_of(clock.due_at),
-        "promised_to": clock.promised_to,
-    }
+    for name in AS_SAID:
+        if (said := data.get(name)) is not None:
+            facts[name] = said
+    return facts
 
 
 def _promises(draft: Draft, data: Data) -> list[Clock]:
-    reported_at = moment_of(data["reported_at"])
-    location = data["location"]
-    path = tuple(location.get("area_path", ()))
-    trade = data["requirements"][0]["trade"] if data["requirements"] else None
-    rule = draft.policy.sla(data["urgency"], trade, draft.territory.id, path, data["kind"])
-    if data["needs_triage"]:
-        return [clocks.start(draft.policy, rule, "triage", reported_at)] if "triage" in rule.targets else []
-    due_at = moment_of(data["due_at"]) if data.get("due_at") else None
-    return [
-        clocks.start(draft.policy, rule, name, reported_at, due_at if name == "resolve" else None)
-        for name in SERVICE_CLOCKS
-        if name in rule.targets
-    ]
-
-
-def service_clocks(draft: Draft, order: Order, since: datetime) -> list[Clock]:
-    """The promises of an order that has just been placed or opened anew, counted from ``since``."""
-    policy = draft.policy_of(order)
-    rule = policy.sla(order.urgency, order.trade, draft.territory.id, order.area_path, order.kind)
-    due_at = order.due_at if order.cycle == 1 else None
-    return [
-        clocks.start(policy, rule, name, since, due_at if name == "resolve" else None)
-        for name in SERVICE_CLOCKS
-        if name in rule.targets and name not in order.clocks
-    ]
+    needs = data["requirements"]
+    path = tuple(data["location"].get("area_path", ()))
+    return new_clocks(
+        draft.policy,
+        (data["urgency"], needs[0]["trade"] if needs else None, draft.territory.id, path, data["kind"]),
+        moment_of(data["reported_at"]),
+        triage=data["needs_triage"],
+        due_at=moment_of(data["due_at"]) if data.get("due_at") else None,
+    )
 
 
 def _original(draft: Draft, data: Data) -> Order | None:
@@ -121,36 +103,38 @@ def _original(draft: Draft, data: Data) -> Order | None:
     window_s = draft.policy.duplicate_window_s(trade)
     if window_s == 0:
         return None
+    found = draft.territory.open_at(data["location"], trade)
+    if not found:
+        return None
     reported_at = moment_of(data["reported_at"])
-    for order in draft.territory.open_at(data["location"], trade):
+    for order in found:
         near = abs((reported_at - order.reported_at).total_seconds()) <= window_s
-        if near and order.drill == data["drill"] and order.state not in {"completed", "confirmed"}:
+        if near and order.kind == "repair" and order.drill == data["drill"] and order.state != "completed":
             return order
     return None
 
 
 def _attach(draft: Draft, order: Order, original: Order) -> None:
-    order = draft.tell(
-        "work-order.merged",
-        order,
-        {
-            "state": "merged",
-            "into": original.id,
-            "reason": "duplicate",
-            "basis": "machine",
-            "evidence": {"place": order.location, "trade": order.trade},
-            "changes": {"merged_into": original.id},
-        },
-    )
+    facts = {
+        "state": "merged",
+        "into": original.id,
+        "reason": "duplicate",
+        "basis": "machine",
+        "evidence": {"place": order.location, "trade": order.trade},
+        "changes": {"merged_into": original.id},
+    }
+    order = draft.tell("work-order.merged", order, facts)
     follow(draft, original, order)
 
 
 def follow(draft: Draft, original: Order, duplicate: Order) -> Order:
-    """Have the duplicate's reporter hear of the original."""
+    """Have the duplicate's reporter, and who followed it, hear of the original."""
     link = {"type": "duplicate", "id": duplicate.id}
-    return draft.tell(
-        "work-order.updated", original, {"follower": duplicate.reporter.get("subject_id"), "link": link}
-    )
+    facts = {"link": link, "follower": duplicate.reporter.get("subject_id"), "reason": "duplicate"}
+    original = draft.tell("work-order.updated", original, facts)
+    for follower in duplicate.followers:
+        original = draft.tell("work-order.updated", original, {"follower": follower, "reason": "duplicate"})
+    return original
 
 
 def adopt(draft: Draft, command: Command) -> None:
@@ -172,5 +156,4 @@ def adopt(draft: Draft, command: Command) -> None:
         "to_territory": draft.territory.id,
     }
     draft.emit("work-order.transferred-in", order.id, data)
-    changed = service_clocks(draft, order, order.reported_at) if not order.needs_triage else []
-    change_clocks(draft, draft.known(order.id), "clock.started", changed, "transferred")
+    start_missing(draft, draft.known(order.id), order.reported_at, "transferred")

@@ -141,9 +141,7 @@ def _hint(policy: Policy, votes: _Votes, hint: str, evidence: list[str]) -> None
         evidence.append(f"unknown hint {hint[:_QUOTE_LIMIT]!r}")
 
 
-def _category(
-    policy: Policy, index: WordIndex, votes: _Votes, category: str, evidence: list[str]
-) -> list[Hit]:
+def _category(policy: Policy, index: WordIndex, votes: _Votes, category: str, evidence: list[str]) -> list[Hit]:
     """A category is a trade's id, or words like any others. Gives its alarms."""
     if category in policy.trades:
         votes.add(category, _CATEGORY_WEIGHT, 0, "category")
@@ -155,9 +153,7 @@ def _category(
     return alarms
 
 
-def _emergency(
-    policy: Policy, alarms: Sequence[Hit], evidence: list[str]
-) -> tuple[str | None, tuple[str, ...]]:
+def _emergency(policy: Policy, alarms: Sequence[Hit], evidence: list[str]) -> tuple[str | None, tuple[str, ...]]:
     """The trade that the most specific word of an emergency sends, and all hazards named."""
     words = policy.document.lexicon.emergencies
     found: list[tuple[int, int, str]] = []
@@ -188,12 +184,7 @@ def _urgency(
         return "emergency"
     if not alarms and not hazards and not hint and impact not in _WIDE_IMPACTS:
         return "normal"
-    said = [
-        (mark.name, hit.word)
-        for hit in alarms
-        for mark in hit.marks
-        if mark.kind == "urgency" and not hit.negated
-    ]
+    said = [(mark.name, hit.word) for hit in alarms for mark in hit.marks if mark.kind == "urgency" and not hit.negated]
     if hint in URGENCIES:
         said.append((str(hint), "hint"))
     if hazards:
@@ -202,7 +193,7 @@ def _urgency(
         said.append(("urgent", "impact"))
     if not said:
         return "normal"
-    urgency, _ = min(said, key=lambda each: URGENCIES.index(each[0]))  # type: ignore[arg-type]
+    urgency, _ = min(said, key=lambda each: URGENCIES.index(each[0]))
     evidence += [f"{word}→{name}" for name, word in said if name == urgency]
     return urgency
 
@@ -219,8 +210,4 @@ def _requirements(policy: Policy, trade: str | None) -> tuple[Requirement, ...]:
     if trade is None:
         return ()
     needs = policy.trades[trade]
-    return (
-        Requirement(
-            trade=trade, min_level=needs.min_level, certificates=needs.certificates, count=needs.count
-        ),
-    )
+    return (Requirement(trade=trade, min_level=needs.min_level, certificates=needs.certificates, count=needs.count),)

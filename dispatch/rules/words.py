@@ -21,18 +21,95 @@ _TOKEN = re.compile(r"[a-z0-9]+|[.,;:!?\n]")
 _CLAUSE = re.compile(r"[,.;:!?\n。；]")
 _WORD_WEIGHT = (0, 4, 8, 10, 12)
 _SMALL = frozenset(
-    "a an the my our your his her their this that these those is are was were be been being am has have had of "
-    "some very so really just again still also seems seem to keeps keep i we it its there s".split()
+    [
+        "a",
+        "an",
+        "the",
+        "my",
+        "our",
+        "your",
+        "his",
+        "her",
+        "their",
+        "this",
+        "that",
+        "these",
+        "those",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "being",
+        "am",
+        "has",
+        "have",
+        "had",
+        "of",
+        "some",
+        "very",
+        "so",
+        "really",
+        "just",
+        "again",
+        "still",
+        "also",
+        "seems",
+        "seem",
+        "to",
+        "keeps",
+        "keep",
+        "i",
+        "we",
+        "it",
+        "its",
+        "there",
+        "s",
+    ]
 )
 _BREAKS = frozenset(".,;:!?\n") | {"but", "however", "though"}
 _ZH_FILLER = (
-    "任何|什么|闻到|闻见|发现|看到|看见|听到|出现|发生|存在|明显|一点|一丝|丝毫|异常|疑似|造成|引起|引发|人员|其他|人|有|是|的|在|被|再|"
+    "任何|什么|闻到|闻见|发现|看到|看见|听到|出现|发生|存在|明显|一点|一丝|丝毫|异常|疑似|"
+    "造成|引起|引发|人员|其他|人|有|是|的|在|被|再"
 )
 _ZH_PAST = re.compile("(?:之前|以前|原来|昨天|刚才|平时|本来|早上|昨晚|一开始)[^,。;]*$")
 _ZH_CHAIN = re.compile(rf"^(?:的)?(?:和|或者|或|及|与|以及|、)(?:{_ZH_FILLER})*$")
 _EN_FILLER = frozenset(
-    "any anything sign signs smell smells smelling see seeing seen hear visible obvious evidence one body person "
-    "people we can could currently actual more longer yet apparent detected found trace traces noticed".split()
+    [
+        "any",
+        "anything",
+        "sign",
+        "signs",
+        "smell",
+        "smells",
+        "smelling",
+        "see",
+        "seeing",
+        "seen",
+        "hear",
+        "visible",
+        "obvious",
+        "evidence",
+        "one",
+        "body",
+        "person",
+        "people",
+        "we",
+        "can",
+        "could",
+        "currently",
+        "actual",
+        "more",
+        "longer",
+        "yet",
+        "apparent",
+        "detected",
+        "found",
+        "trace",
+        "traces",
+        "noticed",
+    ]
 )
 _EN_PAST = frozenset({"until", "before", "yesterday", "earlier", "previously"})
 _NEAR_ZH, _NEAR_EN = 16, 5
@@ -70,6 +147,7 @@ class WordIndex:
     """
 
     def __init__(self, policy: Policy) -> None:
+        """Compile the lexicon of ``policy``."""
         lexicon = policy.document.lexicon
         things = [(words, Mark("trade", name)) for name, words in lexicon.trades.items()]
         things += [(words, Mark("symptom", name)) for name, words in lexicon.symptoms.items()]
@@ -220,9 +298,7 @@ def _by_first(*layers: dict[str, list[tuple]]) -> dict[str, tuple[tuple, ...]]: 
     """For each beginning its words in each layer, the longest first."""
     begins = sorted({first for layer in layers for first in layer})
     return {
-        first: tuple(
-            tuple(sorted(layer.get(first, ()), key=lambda each: (-each[1], each[0]))) for layer in layers
-        )
+        first: tuple(tuple(sorted(layer.get(first, ()), key=lambda each: (-each[1], each[0]))) for layer in layers)
         for first in begins
     }
 
@@ -262,9 +338,7 @@ def _en(lists: list[tuple[Words, Mark]], forms: dict[str, str]) -> dict[str, lis
     """An English phrase weighs four for its first words and less for those after."""
     found: dict[str, list[_Phrase]] = {}
     phrases = _marked(
-        (" ".join(forms.get(each, each) for each in _phrase(word)), mark)
-        for words, mark in lists
-        for word in words.en
+        (" ".join(forms.get(each, each) for each in _phrase(word)), mark) for words, mark in lists for word in words.en
     )
     for phrase, marks in phrases.items():
         tokens = phrase.split(" ")

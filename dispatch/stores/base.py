@@ -38,7 +38,8 @@ class Save(msgspec.Struct, frozen=True, kw_only=True):
     """One atomic change of a territory. Blobs are opaque to the store.
 
     ``expected`` is the (sequence, batch id) that this change builds on. ``finals`` are orders that nothing is left
-    to do for; they are kept apart for ``final_ttl_s``; ``reopened`` ones are open again. ``published`` names outbox entries that Kafka has.
+    to do for; they are kept apart for ``final_ttl_s``; ``reopened`` ones are open again. ``published`` names
+    outbox entries that Kafka has.
     """
 
     expected: tuple[int, str]

@@ -214,7 +214,9 @@ def test_no_text_breaks_it(text, category, hint):
     assert judged.needs_front_desk == (judged.trade is None)
 
 
-@given(st.lists(st.sampled_from(["没有", "不是", "煤气味", "，", "no ", "smoke ", "or ", "'", "。", "有", "\ud800", "门"])))
+@given(
+    st.lists(st.sampled_from(["没有", "不是", "煤气味", "，", "no ", "smoke ", "or ", "'", "。", "有", "\ud800", "门"]))
+)
 def test_no_heap_of_denials_breaks_it(words):
     assert judge("".join(words)).urgency in {"emergency", "urgent", "normal", "low"}
 
