@@ -14,7 +14,7 @@ import yaml
 
 from dispatch.rules.triage import classify
 
-CONFIG = Path(__file__).resolve().parents[1] / "config"
+CONFIG = Path(__file__).absolute().parents[1] / "config"
 TENANT = "bench"
 SOURCE = "/bench"
 TERRITORIES = 40
@@ -143,7 +143,7 @@ def staff(
 
 def request(number: int, run: str, now: datetime, territories: int = TERRITORIES) -> bytes:
     """Report ``number`` of a run: trades, places and people take turns, so that load is even."""
-    text = TEXTS[number % len(TEXTS)][1]
+    text = TEXTS[(number + number // territories) % len(TEXTS)][1]
     data = {
         "channel": CHANNELS[number % len(CHANNELS)],
         "reporter": {"id": f"u{number % 20_000}", "name": NAMES[number % len(NAMES)]},

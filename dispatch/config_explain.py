@@ -72,7 +72,7 @@ def _keys(model: type[BaseModel], path: Path) -> str:
     return f"one of: {', '.join(names)}{hint}"
 
 
-def _model_at(annotation: Any, path: Path) -> type[BaseModel] | None:  # noqa: ANN401 - any annotation there is
+def _model_at(annotation: Any, path: Path) -> type[BaseModel] | None:
     """The model that the fields along ``path`` lead to, through lists, mappings and optional values."""
     annotation = _bare(annotation)
     is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
@@ -87,7 +87,7 @@ def _model_at(annotation: Any, path: Path) -> type[BaseModel] | None:  # noqa: A
     return _model_at(arguments[0], path[1:]) if arguments else None
 
 
-def _bare(annotation: Any) -> Any:  # noqa: ANN401
+def _bare(annotation: Any) -> Any:
     while True:
         origin = get_origin(annotation)
         if origin is Annotated:

@@ -81,7 +81,7 @@ class YamlFile:
         """An error at the place that ``path`` leads to."""
         return ConfigFault(self.name, self.position(path, at_key=at_key), what, expected)
 
-    def _value(self, node: yaml.Node, path: Path, around: tuple[yaml.Node, ...]) -> Any:  # noqa: ANN401
+    def _value(self, node: yaml.Node, path: Path, around: tuple[yaml.Node, ...]) -> Any:
         if any(node is each for each in around):
             self.faults.append(ConfigFault(self.name, _at(node), "an anchor that contains itself", "a tree"))
             return None
@@ -96,9 +96,7 @@ class YamlFile:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                self.faults.append(
-                    ConfigFault(self.name, _at(key_node), "a key that is not a word", "a word")
-                )
+                self.faults.append(ConfigFault(self.name, _at(key_node), "a key that is not a word", "a word"))
                 continue
             key = str(key_node.value)
             here = (*path, key)

@@ -24,6 +24,7 @@ class Settings(BaseModel):
     redis: str = "redis://127.0.0.1:6379/0"
     config: Path = Path("config")
     data: Path = Path(".dispatch")
+    cache: Path | None = None
     partitions: int = Field(default=8, ge=1, le=1000)
     replication: int = Field(default=1, ge=1, le=9)
     group: str = "dispatch"

@@ -65,10 +65,12 @@ class Timekeeper:
         """See Keeper."""
         self.lanes.pop(lane, None)
 
+    async def check(self, lane: int) -> None:
+        """See Keeper."""
+
     def keys(self, lane: int) -> list[TerritoryKey]:
         """The territories of a lane."""
-        names = sorted(self.policies.latest.territories)
-        keys = (TerritoryKey(self.tenant, name) for name in names)
+        keys = (TerritoryKey(self.tenant, name) for name in self.policies.territories)
         return [key for key in keys if self.lane_of(str(key)) == lane]
 
     async def handle(self, batch: Batch) -> None:
@@ -92,7 +94,8 @@ class Timekeeper:
         self.steps("clock.published")
         wait_s = (min(next_ms) - now.timestamp() * 1000) / 1000 / self.clock.speed if next_ms else LONGEST_SLEEP_S
         ceiling_s = max(SHORTEST_SLEEP_S, LONGEST_SLEEP_S / self.clock.speed)
-        self.lanes[batch.lane] = time.monotonic() + min(max(wait_s, SHORTEST_SLEEP_S), ceiling_s)
+        if batch.lane in self.lanes:
+            self.lanes[batch.lane] = time.monotonic() + min(max(wait_s, SHORTEST_SLEEP_S), ceiling_s)
         if not batch.done.done():
             batch.done.set_result(None)
 

@@ -22,12 +22,12 @@ from dispatch.agents.feed import Batch
 from dispatch.agents.lanes import Held
 from dispatch.agents.policies import PolicyBook
 from dispatch.agents.publisher import Publisher, Record
-from dispatch.errors import Fenced
+from dispatch.errors import Fenced, Rejected
 from dispatch.log import get_log
 from dispatch.models.commands import Command, decode_command
 from dispatch.rules.batch import Decided, decide_batch
 from dispatch.rules.state import Data, text_of
-from dispatch.stores.base import Attempt, LaneStore, TerritoryKey
+from dispatch.stores.base import Attempt, DeskStore, TerritoryKey
 from dispatch.stores.redis import UNREACHABLE
 from dispatch.timing import Clock
 from dispatch.topics import COMMANDS, COMMANDS_URGENT, WORK_ORDERS
@@ -35,6 +35,8 @@ from dispatch.topics import COMMANDS, COMMANDS_URGENT, WORK_ORDERS
 log = get_log("desk")
 MOST_TRIES = 2
 LONE_TRIES = 4
+MAX_COMMAND_BYTES = 256 * 1024
+"""Commands are bounded, and with them events: none outgrows what the broker takes."""
 RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 T = TypeVar("T")
 Steps = Callable[[str], None]
@@ -48,6 +50,7 @@ class Lane:
     territories: dict[TerritoryKey, Held]
     floors: dict[str, int]
     unfinished: Attempt | None = None
+    heals: bool = False
 
 
 @dataclass(slots=True)
@@ -67,7 +70,7 @@ class Desk:
         self,
         *,
         tenant: str,
-        store: LaneStore,
+        store: DeskStore,
         publisher: Publisher,
         policies: PolicyBook,
         clock: Clock,
@@ -96,12 +99,13 @@ class Desk:
         """See Keeper: load, fold the log's tail, publish the outbox; the positions to go on from."""
         await self.policies.refresh()
         version = self.policies.latest.version
-        keys = [TerritoryKey(self.tenant, one) for one in sorted(self.policies.latest.territories)]
+        keys = [TerritoryKey(self.tenant, one) for one in self.policies.territories]
         mine = [key for key in keys if self.lane_of(str(key)) == number]
         loaded = [await self._patiently(partial(self.store.load, key)) for key in mine]
         held = {key: lanes.load_territory(key, found, version) for key, found in zip(mine, loaded, strict=True)}
-        grown = await lanes.fold_tail(self.client, number, held, consumer)
-        for one in grown:
+        behind, routes = await lanes.fold_tail(self.client, number, held, consumer, self.store)
+        await self._patiently(lambda: self.store.fix_routes(self.tenant, routes))
+        for one in behind:
             save = lanes.save_of(one, None, self._ttl_s())
             await self._patiently(partial(self.store.save, {one.key: save}))
             lanes.saved(one)
@@ -111,13 +115,25 @@ class Desk:
                 entry = wire.unpack(blob)
                 await self._publish(number, [(held[key], sequence, entry)])
         attempt = await self._patiently(lambda: self.store.attempt(str(number)))
-        self.lanes[number] = Lane(number, held, dict(offsets), attempt)
-        log.info("lane taken", lane=number, territories=len(held), folded=len(grown), offsets=offsets)
+        self.lanes[number] = Lane(number, held, dict(offsets), attempt, heals=bool(routes))
+        log.info("lane taken", lane=number, territories=len(held), caught_up=len(behind), offsets=offsets)
         return offsets
 
     async def release(self, number: int) -> None:
         """See Keeper."""
         self.lanes.pop(number, None)
+
+    async def check(self, number: int) -> None:
+        """See Keeper: a store that lost its tail, or that another writer has used, is noticed without any input."""
+        lane = self.lanes.get(number)
+        if lane is None:
+            return
+        keys = list(lane.territories)
+        fences = await self._patiently(lambda: self.store.fences(keys))
+        for key, fence in zip(keys, fences, strict=True):
+            if fence != lane.territories[key].fence:
+                msg = f"the store has {key} at {fence[0]}, this lane at {lane.territories[key].fence[0]}"
+                raise Fenced(msg)
 
     # the five verbs -------------------------------------------------------------------------------------------
 
@@ -166,6 +182,8 @@ class Desk:
         self.steps("desk.decided")
         entries = await self._save(lane, parsed, decided, text_of(now))
         self.steps("desk.saved")
+        if lane.heals:
+            await self._fix_routes(decided)
         await self._publish(lane.number, entries)
         self.steps("desk.published")
         for record in records:
@@ -176,9 +194,9 @@ class Desk:
         parsed = Parsed()
         for record in records:
             try:
-                command = decode_command(record.value)
-            except (DecodeError, UnicodeDecodeError) as error:
-                parsed.letters.append(wire.letter_of(record, self.tenant, "bad-command", (), str(error)))
+                command = self._command(lane, record)
+            except Rejected as error:
+                parsed.letters.append(wire.letter_of(record, self.tenant, error.code, error.errors))
                 continue
             for key in self._addressed(lane, command):
                 held = self._held(lane, key)
@@ -194,6 +212,21 @@ class Desk:
                 parsed.commands.setdefault(key, []).append(command)
                 parsed.records[command.id] = record
         return parsed
+
+    def _command(self, lane: Lane, record: ConsumerRecord) -> Command:
+        """The command of a record. Rejected when it is none, is too large, or is for nobody of this lane."""
+        if len(record.value or b"") > MAX_COMMAND_BYTES:
+            raise Rejected("too-large", f"{len(record.value)} bytes; at most {MAX_COMMAND_BYTES}")
+        try:
+            command = decode_command(record.value or b"")
+        except (DecodeError, UnicodeDecodeError) as error:
+            raise Rejected("bad-command", str(error)) from None
+        known = TerritoryKey(command.tenant, command.territory) in lane.territories
+        if not known and command.territory != "*":
+            mine = self.lane_of(f"{command.tenant}:{command.territory}") == lane.number
+            if command.tenant != self.tenant or command.territory not in self.policies.territories or not mine:
+                raise Rejected("unknown-territory", f"{command.tenant}:{command.territory} is not of this lane")
+        return command
 
     def _addressed(self, lane: Lane, command: Command) -> list[TerritoryKey]:
         if command.territory == "*":
@@ -215,8 +248,8 @@ class Desk:
             for command in commands:
                 if command.order_id and command.order_id not in held.territory.orders:
                     wanted.append((held, command.order_id))
-                if command.type == "policy.activated" and command.data["version"] not in self.policies.versions:
-                    await self.policies.refresh()
+                if command.type == "policy.activated" and command.data.get("version") not in self.policies.versions:
+                    await self._patiently(self.policies.refresh)
         asked = [(held.key, order_id) for held, order_id in wanted]
         found = await self._patiently(lambda: self.store.begin(str(lane.number), attempt, asked))
         lanes.recall(wanted, found)
@@ -277,6 +310,13 @@ class Desk:
             )
         return entries
 
+    async def _fix_routes(self, decided: Mapping[TerritoryKey, Decided]) -> None:
+        """A store that lost its tail may have lost routes of orders that are only decided now."""
+        routes: dict[str, str] = {}
+        for key, one in decided.items():
+            routes.update(found for event in one.events if (found := lanes.route_of(event, key)))
+        await self._patiently(lambda: self.store.fix_routes(self.tenant, routes))
+
     async def _publish(self, number: int, entries: Sequence[tuple[Held | None, int, wire.Entry]]) -> None:
         records: list[Record] = []
         for _held, _sequence, entry in entries:
@@ -297,8 +337,8 @@ class Desk:
             try:
                 ends |= await self.publisher.publish([record])
             except MessageSizeTooLargeError:
-                letter = wire.oversize_letter(record, self.tenant)
-                ends |= await self.publisher.publish([wire.letter_record(letter, record.partition, recorded)])
+                letter = wire.oversize_letter(record, self.tenant, recorded)
+                ends |= await self.publisher.publish([wire.letter_record(letter, record.partition)])
                 log.error("the broker refuses a record", topic=record.topic, bytes=len(record.value))
         return ends
 

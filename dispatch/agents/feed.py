@@ -23,6 +23,7 @@ log = get_log("feed")
 DRAIN_S = 5.0
 COMMIT_EVERY_S = 1.0
 RETAKE_S = 0.5
+CHECK_EVERY_S = 5.0
 IDLE_MS = 200
 
 
@@ -46,6 +47,9 @@ class Keeper(Protocol):
 
     async def release(self, lane: int) -> None:
         """Forget a lane that another worker may own by now."""
+
+    async def check(self, lane: int) -> None:
+        """Look whether an idle lane is still what the store has; raise Conflict when it is not."""
 
 
 class _Lane:
@@ -216,9 +220,14 @@ class Feed(Service):
 
     async def _run(self, lane: _Lane) -> None:
         while self.lanes.get(lane.number) is lane:
-            await self._take(lane)
             try:
+                await self._take(lane)
                 await self._pass_on(lane)
+            except KafkaError as error:
+                log.warning("lane waits for the broker", feed=self.name, lane=lane.number, error=type(error).__name__)
+                lane.ready = False
+                lane.drop()
+                await asyncio.sleep(RETAKE_S)
             except Conflict as conflict:
                 log.warning("lane lost", feed=self.name, lane=lane.number, why=str(conflict))
                 lane.ready = False
@@ -250,7 +259,11 @@ class Feed(Service):
         consumer = self._consumer()
         channel = self.channels[lane.number]
         while self.lanes.get(lane.number) is lane:
-            await lane.wake.wait()
+            try:
+                await asyncio.wait_for(lane.wake.wait(), CHECK_EVERY_S)
+            except TimeoutError:
+                await self.keeper.check(lane.number)
+                continue
             records = lane.take_records(self.settings.batch_records)
             if not records:
                 continue

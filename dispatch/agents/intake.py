@@ -54,7 +54,12 @@ STAFF_TYPES = {
         *("shift.planned", "shift.started", "shift.ended", "shift.absent"),
     )
 }
-_CONTACT = re.compile(r"(?<!\d)(?:\+?86[- ]?)?1[3-9]\d{9}(?!\d)|[\w.+-]+@[\w-]+\.[\w.-]+")
+_CONTACT = re.compile(
+    r"(?<!\d)(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)|(?<!\d)0\d{2,3}[- ]?\d{7,8}(?!\d)"
+    r"|[\w.+-]+@[\w-]+\.[\w.-]+"
+)
+WORDS = ("text", "note", "notes", "comment", "reason", "where_instead")
+"""Fields of actions in which people write freely."""
 T = TypeVar("T")
 
 
@@ -108,6 +113,9 @@ class Intake:
     async def release(self, _lane: int) -> None:
         """See Keeper."""
 
+    async def check(self, _lane: int) -> None:
+        """See Keeper."""
+
     async def handle(self, batch: Batch) -> None:
         """Pass one batch on, and say when it is done."""
         began_s = time.monotonic()
@@ -151,7 +159,7 @@ class Intake:
     def _refuse(self, record: ConsumerRecord, error: Rejected) -> Record:
         log.warning("refused", topic=record.topic, partition=record.partition, offset=record.offset, code=error.code)
         letter = wire.letter_of(record, self.tenant, error.code, error.errors, error.message)
-        return wire.letter_record(letter, record.partition % self.dead_partitions, text_of(self.clock.now()))
+        return wire.letter_record(letter, record.partition % self.dead_partitions)
 
     def _read(self, record: ConsumerRecord, now: datetime) -> list[Draft]:
         if record.value is None or len(record.value) > MAX_INPUT_BYTES:
@@ -169,7 +177,7 @@ class Intake:
 
     def _not_in_future(self, moment: datetime, now: datetime, path: str) -> None:
         if moment > now + self.tolerance:
-            raise Rejected("time-in-future", f"{text_of(moment)} is ahead of {text_of(now)}", path)
+            raise Rejected("time-in-future", f"{text_of(moment)} is in the future", path)
 
     def _request(self, record: ConsumerRecord, incoming: Incoming, now: datetime) -> list[Draft]:
         if incoming.type != REQUEST_TYPE:
@@ -200,7 +208,7 @@ class Intake:
         request_id: str,
     ) -> Draft:
         said = item_text or request.text or ""
-        text = _CONTACT.sub("[contact]", said)
+        text = _scrub(said, request.reporter.name)
         where = request.location.model_dump(mode="json", exclude_none=True) if request.location else None
         place = locate(policy, where, text)
         verdict = classify(
@@ -217,7 +225,7 @@ class Intake:
         order_id = order_id_of(self.tenant, incoming.source, request_id, number)
         location = msgspec.to_builtins(place)
         if request.location and request.location.note:
-            location["note"] = _CONTACT.sub("[contact]", request.location.note)
+            location["note"] = _scrub(request.location.note, request.reporter.name)
         urgent = verdict.urgency == "emergency"
         return Draft(
             record=record,
@@ -243,9 +251,11 @@ class Intake:
         authorise(name, action.actor.role)
         data = action.model_dump(mode="json", exclude_none=True)
         data["performed_at"] = text_of(moment_of(performed_at.isoformat()))
-        for field in ("text", "note", "comment"):
-            if field in data:
-                data[field] = _CONTACT.sub("[contact]", data[field])
+        for field in WORDS:
+            if isinstance(data.get(field), str):
+                data[field] = _scrub(data[field])
+        if data.get("location", {}).get("note"):
+            data["location"]["note"] = _scrub(data["location"]["note"])
         if data.get("location"):
             data["resolved_location"] = msgspec.to_builtins(locate(self.policies.latest, data["location"], ""))
         elif name == "relocate":
@@ -362,6 +372,12 @@ def order_id_of(tenant: str, source: str, request_id: str, fault: int) -> str:
     """The id of the order of one fault of a request: the same however often the request is sent."""
     text = "\0".join((tenant, source, request_id, str(fault)))
     return "wo" + hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def _scrub(text: str, name: str | None = None) -> str:
+    """The text without ways to reach a person, and without the reporter's own name."""
+    text = _CONTACT.sub("[contact]", text)
+    return text.replace(name, "[name]") if name and len(name) > 1 else text
 
 
 def _time_of(draft: Draft, clock: Clock) -> str:

@@ -20,11 +20,12 @@ from dispatch.rules.events import Event, revive
 from dispatch.rules.evolve import fold
 from dispatch.rules.state import Data, Order, Technician, moment_of, text_of
 from dispatch.rules.territory import Territory
-from dispatch.stores.base import Loaded, Meta, Save, TerritoryKey
+from dispatch.stores.base import LaneStore, Loaded, Meta, Save, TerritoryKey
 from dispatch.topics import COMMANDS, COMMANDS_URGENT, WORK_ORDERS
 
 log = get_log("lanes")
 INPUTS = (COMMANDS_URGENT, COMMANDS)
+FAR_BEHIND = 5000
 REBUILD = "Run `dispatch rebuild`: it makes the state anew from the log"
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -144,36 +145,63 @@ def saved(held: Held) -> None:
 async def fold_tail(
     client: Mapping[str, Any],
     lane: int,
-    lane_territories: Mapping[TerritoryKey, Held],
+    territories: Mapping[TerritoryKey, Held],
     consumer: AIOKafkaConsumer,
-) -> list[Held]:
-    """Fold what this lane's partition of the log has beyond the store; the territories that came further.
+    store: LaneStore,
+) -> tuple[list[Held], dict[str, str]]:
+    """Fold what this lane's partition of the log has beyond the store.
 
-    A batch without its end is not folded; its numbers are not used again.
+    Returns the territories whose saved state is behind, and the routes of what the folded events opened. A batch
+    without its end is not folded; its numbers are not used again. A territory that has been silent for long is named
+    too, so that its place in the log is saved and the next owner reads less.
     """
     place = TopicPartition(WORK_ORDERS, lane)
     begin = (await consumer.beginning_offsets([place]))[place]
     end = (await consumer.end_offsets([place]))[place]
-    known = [held for held in lane_territories.values() if held.fence[0] > 0]
+    known = [held for held in territories.values() if held.fence[0] > 0]
     if not known:
         if end > begin:
             raise LaneError(f"the store knows nothing of lane {lane}, and its log holds {end - begin} events", REBUILD)
-        return []
+        return [], {}
+    tail: dict[TerritoryKey, list[Event]] = {}
     start = min(held.log_offset for held in known)
-    grown: dict[TerritoryKey, Held] = {}
     if end > start:
         async for record in read_to_end(client, WORK_ORDERS, lane, start):
-            held = lane_territories.get(key_of(record.key))
-            event = read_event(record)
-            if held is not None and event is not None and held.fold(event):
-                grown[held.key] = held
-                held.log_offset = record.offset + 1
-    for held in lane_territories.values():
-        held.log_offset = end
+            held, event = territories.get(key_of(record.key)), read_event(record)
+            if held is not None and event is not None and event.sequence > held.territory.sequence:
+                tail.setdefault(held.key, []).append(event)
+    behind = [held for held in known if end - held.log_offset > FAR_BEHIND]
+    routes: dict[str, str] = {}
+    for key, events in tail.items():
+        held = territories[key]
+        await _recall_for(store, held, events)
+        grown = [held.fold(event) for event in events]
+        routes.update(found for event in events if (found := route_of(event, key)))
+        if any(grown) and held not in behind:
+            behind.append(held)
         if held.buffered:
             held.territory.abandoned_to = max(held.buffered)
             held.buffered.clear()
-    return list(grown.values())
+    for held in territories.values():
+        held.log_offset = end
+    return behind, routes
+
+
+async def _recall_for(store: LaneStore, held: Held, events: Sequence[Event]) -> None:
+    """Have the final orders at hand that the tail speaks of: one may have been rated, or opened again."""
+    ids = sorted({event.subject for event in events} - held.territory.orders.keys())
+    wanted = [(held, order_id) for order_id in ids]
+    recall(wanted, await store.recall([(held.key, order_id) for order_id in ids]))
+
+
+def route_of(event: Event, key: TerritoryKey) -> tuple[str, str] | None:
+    """The route that an event tells of, as intake fixes it: of an order that was opened, or of a technician."""
+    if event.type == "work-order.opened":
+        lane = "u" if event.data["urgency"] == "emergency" else "n"
+        return event.subject.split("-", 1)[0], f"{key.territory}|{lane}"
+    if event.type == "technician.updated":
+        return f"technician/{event.subject}", f"{key.territory}|n"
+    return None
 
 
 def key_of(key: bytes | None) -> TerritoryKey:

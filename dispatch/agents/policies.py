@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 from mode import Service
 
 from dispatch.agents.publisher import Publisher, Record
@@ -14,6 +15,7 @@ from dispatch.rules.policy import Policy, canonical_json, load_policy_json
 from dispatch.topics import POLICIES
 
 log = get_log("policies")
+REFRESH_S = 2.0
 _JSON = ("content-type", b"application/json")
 
 
@@ -36,6 +38,11 @@ class PolicyBook(Service):
         if self._latest is None:
             raise LaneError("there is no policy on dispatch.policies", "Run `dispatch policy activate`")
         return self.versions[self._latest]
+
+    @property
+    def territories(self) -> list[str]:
+        """Every territory that any version names: one that left the policy still has its orders."""
+        return sorted({name for policy in self.versions.values() for name in policy.territories})
 
     async def on_start(self) -> None:
         """Read all versions; afterwards :meth:`refresh` reads what is new."""
@@ -73,8 +80,11 @@ class PolicyBook(Service):
     @Service.task
     async def _follow(self) -> None:
         while not self.should_stop:
-            await self.sleep(2.0)
-            await self.refresh()
+            await self.sleep(REFRESH_S)
+            try:
+                await self.refresh()
+            except KafkaError as error:
+                log.warning("policies not read", error=type(error).__name__)
 
 
 async def write_policy(publisher: Publisher, policy: Policy) -> None:

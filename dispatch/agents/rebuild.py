@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from dispatch.agents.lanes import Held, key_of, load_territory, save_of
+from dispatch.agents.lanes import Held, key_of, load_territory, route_of, save_of
 from dispatch.agents.log_reader import read_to_end
 from dispatch.agents.wire import read_event
 from dispatch.rules.batch import state_hash
@@ -54,7 +54,7 @@ class Folded(msgspec.Struct, kw_only=True):
     def add(self, event: Event, end_offset: int) -> None:
         """Fold one event; final orders are set aside as blobs, as the store does."""
         self.events += 1
-        if (route := _route(event, self.held.key)) is not None:
+        if (route := route_of(event, self.held.key)) is not None:
             self.routes.setdefault(*route)
         territory = self.held.territory
         if self.held.buffered.get(event.sequence) is None and event.subject in self.finals:
@@ -77,15 +77,6 @@ class Folded(msgspec.Struct, kw_only=True):
 def _recall(territory: Territory, order_id: str, finals: Mapping[str, bytes]) -> None:
     if order_id not in territory.orders and order_id not in territory.recalled:
         territory.recalled[order_id] = msgspec.msgpack.decode(finals[order_id], type=Order)
-
-
-def _route(event: Event, key: TerritoryKey) -> tuple[str, str] | None:
-    if event.type == "work-order.opened":
-        lane = "u" if event.data["urgency"] == "emergency" else "n"
-        return event.subject.split("-", 1)[0], f"{key.territory}|{lane}"
-    if event.type == "technician.updated":
-        return f"technician/{event.subject}", f"{key.territory}|n"
-    return None
 
 
 async def fold_log(

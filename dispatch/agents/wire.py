@@ -4,7 +4,9 @@ An outbox entry holds all that its records' bytes are made of, so that publishin
 """
 
 import base64
+import hashlib
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 from aiokafka.structs import ConsumerRecord
@@ -14,10 +16,12 @@ from dispatch.models.cloudevents import outgoing_headers
 from dispatch.models.commands import encode_command
 from dispatch.rules.batch import Decided, Refusal
 from dispatch.rules.events import Event, full_type, short_type
+from dispatch.rules.state import Data, text_of
 from dispatch.stores.base import TerritoryKey
 from dispatch.topics import COMMANDS_URGENT, DEAD_LETTERS, WORK_ORDERS, topics_of
 
-MAX_EVENT_BYTES = 1024 * 1024
+MAX_RAW_BYTES = 4 * 1024 * 1024
+"""How much of a refused input a dead letter keeps; a longer one is cut, and known by its length and hash."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -26,6 +30,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: str
     tenant: str
+    time: str
     key: bytes | None
     data: bytes
 
@@ -100,19 +105,19 @@ def records_of(entry: Entry, lane: int, lane_of: Callable[[str], int]) -> list[R
     for territory, value in entry.sent:
         to = f"{entry.tenant}:{territory}"
         records.append(Record(COMMANDS_URGENT, lane_of(to), to.encode(), value))
-    records.extend(letter_record(letter, lane, entry.recorded) for letter in entry.letters)
+    records.extend(letter_record(letter, lane) for letter in entry.letters)
     return records
 
 
-def letter_record(letter: Letter, partition: int, recorded: str) -> Record:
+def letter_record(letter: Letter, partition: int) -> Record:
     """A dead letter as a record."""
     headers = [
         ("ce_specversion", b"1.0"),
         ("ce_id", letter.id.encode()),
         ("ce_source", f"/dispatch/{letter.tenant}".encode()),
         ("ce_type", b"dispatch.input.refused.v1"),
-        ("ce_time", recorded.encode()),
-        ("ce_recordedtime", recorded.encode()),
+        ("ce_time", letter.time.encode()),
+        ("ce_recordedtime", letter.time.encode()),
         ("ce_tenantid", letter.tenant.encode()),
         ("content-type", b"application/json"),
     ]
@@ -120,35 +125,45 @@ def letter_record(letter: Letter, partition: int, recorded: str) -> Record:
 
 
 def letter_of(record: ConsumerRecord, tenant: str, code: str, errors: Sequence[object], why: str = "") -> Letter:
-    """The dead letter of a record that was read: its bytes, where it stood, and what is wrong with it."""
-    data = {
+    """The dead letter of a record that was read: its bytes, where it stood, and what is wrong with it.
+
+    It depends on nothing but the record and the verdict, so that reading the record again writes the same letter.
+    """
+    value = record.value or b""
+    data: Data = {
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
         "key": record.key.decode(errors="replace") if record.key else None,
-        "headers": {name: value.decode(errors="replace") for name, value in record.headers if value is not None},
-        "raw": base64.b64encode(record.value or b"").decode(),
+        "headers": {name: one.decode(errors="backslashreplace") for name, one in record.headers if one is not None},
+        "raw": base64.b64encode(value[:MAX_RAW_BYTES]).decode(),
         "code": code,
         "errors": list(errors) or [{"path": "", "message": why}],
     }
+    if len(value) > MAX_RAW_BYTES:
+        data |= {"raw_bytes": len(value), "raw_sha256": hashlib.sha256(value).hexdigest()}
     place = f"{record.topic}:{record.partition}:{record.offset}"
-    return Letter(id=f"{place}:{record.timestamp}", tenant=tenant, key=record.key, data=_encode(data))
+    time = text_of(datetime.fromtimestamp(record.timestamp / 1000, UTC))
+    return Letter(id=f"{place}:{record.timestamp}", tenant=tenant, time=time, key=record.key, data=_encode(data))
 
 
-def oversize_letter(record: Record, tenant: str) -> Letter:
+def oversize_letter(record: Record, tenant: str, recorded: str) -> Letter:
     """The dead letter of a record that the broker will not take: its head, and how large it was."""
     names = {name: value.decode(errors="replace") for name, value in record.headers}
     data = {
         "topic": record.topic,
         "partition": record.partition,
-        "offset": -1,
+        "offset": 0,
         "key": record.key.decode(errors="replace") if record.key else None,
         "headers": names,
-        "raw": base64.b64encode(record.value[: MAX_EVENT_BYTES // 4]).decode(),
+        "raw": base64.b64encode(record.value[: MAX_RAW_BYTES // 16]).decode(),
+        "raw_bytes": len(record.value),
+        "raw_sha256": hashlib.sha256(record.value).hexdigest(),
         "code": "broker-refused",
         "errors": [{"path": "", "message": f"{len(record.value)} bytes are more than the broker takes"}],
     }
-    return Letter(id=f"refused:{names.get('ce_id', record.topic)}", tenant=tenant, key=record.key, data=_encode(data))
+    letter_id = f"refused:{names.get('ce_id', record.topic)}"
+    return Letter(id=letter_id, tenant=tenant, time=recorded, key=record.key, data=_encode(data))
 
 
 def refused_letter(record: ConsumerRecord, refusal: Refusal) -> Letter:

@@ -80,7 +80,7 @@ class Site(Part):
     queue_owner: OwnerRef = OwnerRef(kind="role", id="dispatcher")
     exhausted_owner: OwnerRef = OwnerRef(kind="role", id="shift_leader")
     acceptor: OwnerRef = OwnerRef(kind="role", id="requester")
-    tombstone: DurationS = 400 * 86400
+    tombstone: Annotated[DurationS, Field(ge=86400)] = 400 * 86400
     reopen_within: DurationS = 15 * 86400
     confirm_silence: Literal["auto_confirm", "leave"] = "auto_confirm"
     kinds: tuple[Name, ...] = KINDS

@@ -4,12 +4,14 @@ The same function serves the live lane, a simulation and a replay.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from heapq import heapify, heappop, heappush
+from itertools import islice
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import force_setattr
 
 from dispatch import __version__
 from dispatch.errors import Rejected
@@ -20,8 +22,9 @@ from dispatch.rules.draft import Draft
 from dispatch.rules.events import Event
 from dispatch.rules.policy import Policy
 from dispatch.rules.rounds import match_waiting
-from dispatch.rules.state import Data, text_of
+from dispatch.rules.state import Data, moment_of, text_of, whole_ms
 from dispatch.rules.territory import Territory, next_shift_change
+from dispatch.rules.timers import next_timer
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,6 +56,7 @@ def decide_batch(
     ``positions`` is how far each input topic has been read with this batch. A command that fails leaves no trace
     but its refusal; the others go on.
     """
+    now = whole_ms(now)
     decided = Decided()
     skipped = _skip_abandoned(territory)
     for command in commands:
@@ -80,10 +84,10 @@ def _skip_abandoned(territory: Territory) -> Data | None:
 def _decide_one(
     territory: Territory, command: Command, policies: Mapping[str, Policy], now: datetime, decided: Decided
 ) -> None:
-    if command.type == "policy.activated":
-        _activate(territory, command, policies, decided)
-        return
     try:
+        if command.type == "policy.activated":
+            decided.repeated += not _activate(territory, command, policies)
+            return
         draft = decide(territory, command, policies, now)
     except Rejected as error:
         errors: list[Data] = [{**one} for one in error.errors]
@@ -100,16 +104,16 @@ def _decide_one(
         territory.edges[command.sender] = max(known, command.sender_sequence)
 
 
-def _activate(territory: Territory, command: Command, policies: Mapping[str, Policy], decided: Decided) -> None:
+def _activate(territory: Territory, command: Command, policies: Mapping[str, Policy]) -> bool:
+    """Make a version the territory's active one; False when it is already."""
     version = command.data["version"]
     if version not in policies:
-        errors: list[Data] = [{"path": "version", "message": f"policy {version} is not on the policies topic"}]
-        decided.refused.append(Refusal(command=command, code="unknown-policy", errors=errors))
-    elif version == territory.policy_version:
-        decided.repeated += 1
-    else:
-        territory.policy_version = version
-        territory.look_again()
+        raise Rejected("unknown-policy", f"policy {version} is not on the policies topic", "version")
+    if version == territory.policy_version:
+        return False
+    territory.policy_version = version
+    territory.look_again()
+    return True
 
 
 def _keep(territory: Territory, draft: Draft, decided: Decided) -> None:
@@ -121,11 +125,10 @@ def _keep(territory: Territory, draft: Draft, decided: Decided) -> None:
 def _name_round(territory: Territory, events: list[Event], first: int) -> None:
     """What matching decided is caused by the ``lane.decided`` that ends the batch; now its number is known."""
     round_id = f"{territory.tenant}:{territory.id}:{territory.sequence + 1}"
-    for number in range(first, len(events)):
-        event = events[number]
+    for event in islice(events, first, None):
         if event.type == "assignment.evaluated":
             event.data["round"] = round_id
-        events[number] = replace(event, causation=round_id)
+        force_setattr(event, "causation", round_id)
 
 
 def _mark_end(
@@ -134,6 +137,7 @@ def _mark_end(
     territory.positions |= positions
     territory.now = now
     territory.batch_id = batch_id
+    retime(territory)
     due = next_due(territory)
     data: Data = {
         "tenant": territory.tenant,
@@ -162,28 +166,48 @@ def _mark_end(
 
 
 def next_due(territory: Territory) -> datetime | None:
-    """The earliest timer that the territory waits for."""
-    return min((at for at, _id in territory.timers.values()), default=None)
+    """The earliest timer that the territory waits for, as of the last :func:`retime`."""
+    timers, heap = territory.timers, territory.timer_heap
+    if len(heap) > 4 * len(timers) + 64 or len(heap) < len(timers):
+        heap[:] = [(at, timer_id, owner) for owner, (at, timer_id) in timers.items()]
+        heapify(heap)
+    while heap:
+        at, timer_id, owner = heap[0]
+        if timers.get(owner) == (at, timer_id):
+            return at
+        heappop(heap)
+    return None
 
 
 def retime(territory: Territory) -> tuple[list[str], list[tuple[datetime, str]]]:
-    """Bring the territory's timers up to its changed orders and technicians: ids to drop, and timers to add."""
-    dropped: list[str] = []
-    added: list[tuple[datetime, str]] = []
-    fresh = {order_id: next_timer(order) for order_id, order in territory.changed_orders.items()}
-    fresh |= {f"technician/{one.id}": next_shift_change(one) for one in territory.changed_technicians.values()}
-    for owner, timer in fresh.items():
-        old = territory.timers.get(owner)
+    """Bring the territory's timers up to its changed orders and technicians.
+
+    Returns ids to drop and timers to add since the last ``saved``; asked twice, it says the same.
+    """
+    timers, before = territory.timers, territory.timers_before
+    for owner, timer in _fresh(territory):
+        old = timers.get(owner)
         if old == timer:
             continue
-        if old is not None:
-            dropped.append(old[1])
+        before.setdefault(owner, old)
         if timer is None:
-            territory.timers.pop(owner, None)
+            del timers[owner]
         else:
-            territory.timers[owner] = timer
-            added.append(timer)
-    return dropped, added
+            timers[owner] = timer
+            heappush(territory.timer_heap, (*timer, owner))
+    changed = [(old, timers.get(owner)) for owner, old in before.items()]
+    changed = [(old, new) for old, new in changed if old != new]
+    return [old[1] for old, _new in changed if old], [new for _old, new in changed if new]
+
+
+def _fresh(territory: Territory) -> Iterator[tuple[str, tuple[datetime, str] | None]]:
+    for order_id in territory.untimed_orders:
+        order = territory.orders.get(order_id)
+        yield order_id, next_timer(order) if order is not None else None
+    for technician_id in territory.untimed_technicians:
+        yield f"technician/{technician_id}", next_shift_change(territory.technicians[technician_id])
+    territory.untimed_orders.clear()
+    territory.untimed_technicians.clear()
 
 
 def fold_end(territory: Territory, event: Event) -> None:
@@ -193,7 +217,7 @@ def fold_end(territory: Territory, event: Event) -> None:
     territory.edges = dict(data.get("edges") or {})
     territory.policy_version = data["policy_version"]
     territory.batch_id = data["batch_id"]
-    territory.now = datetime.fromisoformat(data["now"])
+    territory.now = moment_of(data["now"])
     territory.sequence = event.sequence
 
 

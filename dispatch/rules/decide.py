@@ -5,9 +5,12 @@ from datetime import datetime
 
 from dispatch.errors import Rejected
 from dispatch.models.commands import Command
-from dispatch.rules.desk_moves import DESK_ACTIONS
-from dispatch.rules.draft import Draft
-from dispatch.rules.escalating import fire_due
+from dispatch.rules.completing import complete
+from dispatch.rules.desk_moves import DESK_MOVES
+from dispatch.rules.desk_words import DESK_WORDS
+from dispatch.rules.draft import Draft, fact_time
+from dispatch.rules.escalating import catch_up, fire_due
+from dispatch.rules.holds import HOLD_ACTIONS
 from dispatch.rules.lifecycle import authorise
 from dispatch.rules.opening import adopt, open_order
 from dispatch.rules.policy import Policy
@@ -17,7 +20,14 @@ from dispatch.rules.state import Data, Order
 from dispatch.rules.territory import Territory
 from dispatch.rules.work import WORK_ACTIONS
 
-ACTIONS: dict[str, Callable[[Draft, Order, str, Data], None]] = WORK_ACTIONS | REPORTER_ACTIONS | DESK_ACTIONS
+ACTIONS: dict[str, Callable[[Draft, Order, str, Data], None]] = {
+    **WORK_ACTIONS,
+    **HOLD_ACTIONS,
+    "complete": complete,
+    **REPORTER_ACTIONS,
+    **DESK_MOVES,
+    **DESK_WORDS,
+}
 
 
 def decide(territory: Territory, command: Command, policies: Mapping[str, Policy], now: datetime) -> Draft:
@@ -37,7 +47,10 @@ def decide(territory: Territory, command: Command, policies: Mapping[str, Policy
 
 
 def act(draft: Draft, command: Command) -> None:
-    """An action on an order: once, however often it is sent; forwarded when the order has moved."""
+    """An action on an order: once, however often it is sent; forwarded when the order has moved.
+
+    What was due before the moment of the action is decided first.
+    """
     order = draft.known(command.order_id or "")
     if command.id in order.handled:
         draft.repeated = True
@@ -45,10 +58,12 @@ def act(draft: Draft, command: Command) -> None:
     action = command.data["action"]
     data = command.data["data"]
     if order.moved_to is not None:
-        draft.tell("work-order.updated", order, {"forwarded_to": order.moved_to, "action_id": command.id})
+        facts = {"forwarded_to": order.moved_to, "action_id": command.id, "actor": data["actor"]}
+        draft.tell("work-order.updated", order, facts)
         draft.forward(order.moved_to, command)
         return
     authorise(action, data["actor"]["role"])
+    order = catch_up(draft, order, fact_time(draft, data))
     ACTIONS[action](draft, order, action, data)
 
 

@@ -23,9 +23,7 @@ UNKNOWN_TERRITORY = "unknown-territory"
 
 Source = Literal["asset", "area", "building", "coordinates", "text", "territory", "default"]
 
-_ROOM = re.compile(
-    r"(?<![0-9a-z.])(\d{3,4})(?:室|号?房|寝|宿舍|号门)|(?<![a-z])(?:room|rm|flat|apt)\.?(\d{3,4})(?!\d)"
-)
+_ROOM = re.compile(r"(?<![0-9a-z.])(\d{3,4})(?:室|号?房|寝|宿舍|号门)|(?<![a-z])(?:room|rm|flat|apt)\.?(\d{3,4})(?!\d)")
 _ROOM_AFTER = re.compile(r"[,#]?(\d{3,4})(?![0-9年月天度元块栋号楼])")
 _FLOOR = re.compile(
     r"(?<!\d)(\d{1,2})[楼层](?![栋号])|(?<!\d)(\d{1,2})(?:st|nd|rd|th) floor|(?<![a-z])floor(\d{1,2})(?!\d)"
@@ -79,12 +77,10 @@ class _Search:
         """The first step that finds something decides."""
         found = self._area() or self._asset() or self._building()
         if found is not None:
-            if self.room is None and self.text:
-                self._room_and_floor(plain_name(self.text), None)
-            return self._place(*found)
+            return self._place_told(*found)
         near = self._near_point()
         if near is not None and near[0] is not None:
-            return self._place(near[0], "coordinates")
+            return self._place_told(near[0], "coordinates")
         told = self._told()
         if told is not None and (near is None or told.territory == near[1]):
             return self._place(told, "text")
@@ -199,6 +195,12 @@ class _Search:
             self.room = _group(after or _ROOM.search(plain))
         if self.floor is None:
             self.floor = _group(_FLOOR.search(plain, end or 0))
+
+    def _place_told(self, node: AreaNode, source: Source) -> Place:
+        """The place, with the room that only the text says."""
+        if self.room is None and self.text:
+            self._room_and_floor(plain_name(self.text), None)
+        return self._place(node, source)
 
     def _place(self, node: AreaNode, source: Source) -> Place:
         if self.territory is not None and node.territory != self.territory:

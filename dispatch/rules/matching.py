@@ -28,14 +28,14 @@ from dispatch.rules.policy import Policy
 from dispatch.rules.state import Data, Order, Requirement, Technician
 
 HARD: dict[str, Hard] = {
-    "active": Hard(hard.active),
-    "requirement": Hard(hard.requirement),
-    "certificates": Hard(hard.certificates),
-    "area": Hard(hard.area),
-    "on_shift": Hard(hard.on_shift, temporary=True),
-    "capacity": Hard(hard.capacity, temporary=True),
-    "asked_before": Hard(hard.asked_before, of_order=True),
-    "crew": Hard(hard.crew, of_order=True),
+    "active": Hard(hard.active, lambda _: None),
+    "requirement": Hard(hard.requirement, lambda ask: (ask.requirement.trade, ask.requirement.min_level)),
+    "certificates": Hard(hard.certificates, lambda ask: ask.requirement.certificates),
+    "area": Hard(hard.area, lambda ask: ask.area_path),
+    "on_shift": Hard(hard.on_shift, lambda _: None, temporary=True),
+    "capacity": Hard(hard.capacity, lambda _: None, temporary=True),
+    "asked_before": Hard(hard.asked_before, lambda ask: ask.asked, of_order=True),
+    "crew": Hard(hard.crew, lambda ask: ask.crew, of_order=True),
 }
 """What must hold, in the order in which it is asked: the first rule that fails names the exclusion."""
 

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from dispatch.models.policy import Weights
 from dispatch.rules.geometry import Point
-from dispatch.rules.matching_constraints import Hard
-from dispatch.rules.matching_pool import Ask, Pool
+from dispatch.rules.matching_constraints import Ask, Hard
+from dispatch.rules.matching_pool import Pool
 from dispatch.rules.matching_scores import Ints
 from dispatch.rules.matching_solver import unpack
 from dispatch.rules.state import Data, Order, Requirement
@@ -38,8 +38,8 @@ class Need:
         pool = board.pool
         self.eligible, self.excluded = exclude(pool, pool.everyone, board.shared_rules, ask)
         self.lasting = pool.everyone
-        for _, rule in board.lasting_rules:
-            self.lasting &= rule.allows(pool, ask)
+        for name, rule in board.lasting_rules:
+            self.lasting &= pool.mask(name, rule, ask)
 
 
 class Group:
@@ -139,8 +139,8 @@ class Board:
     def _barred(self, ask: Ask) -> int:
         """Whom the order itself excludes."""
         allowed = self.pool.everyone
-        for _, rule in self.order_rules:
-            allowed &= rule.allows(self.pool, ask)
+        for name, rule in self.order_rules:
+            allowed &= self.pool.mask(name, rule, ask)
         return self.pool.everyone & ~allowed
 
     def _spot(self, order: Order) -> tuple[tuple[str, ...], Point | None]:
@@ -164,7 +164,7 @@ class Board:
         needed = (requirement.trade, requirement.min_level, requirement.certificates, path)
         found = self._by_spot.get((needed, point))
         if found is None:
-            ask = Ask(requirement=requirement, area_path=path, point=point)
+            ask = Ask(requirement=requirement, area_path=path, point=point, now=self.pool.now)
             need = self._needs.get(needed)
             if need is None:
                 need = self._needs[needed] = Need(self, ask)
@@ -213,7 +213,7 @@ def exclude(pool: Pool, remaining: int, rules: Rules, ask: Ask) -> tuple[int, di
     """Who is left of ``remaining``, and the others by the first rule that they fail."""
     excluded: dict[str, Data] = {}
     for name, rule in rules:
-        failed = remaining & ~rule.allows(pool, ask)
+        failed = remaining & ~pool.mask(name, rule, ask)
         if failed:
             excluded[name] = pool.sample(failed)
             remaining ^= failed

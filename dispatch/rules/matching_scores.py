@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dispatch.rules.geometry import EARTH_RADIUS_M, Point
-from dispatch.rules.matching_pool import Ask, Pool
+from dispatch.rules.matching_constraints import Ask
+from dispatch.rules.matching_pool import Pool
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -47,8 +48,7 @@ def level(pool: Pool, asks: Sequence[Ask]) -> Ints:
     needs = [(ask.requirement.trade, ask.requirement.min_level) for ask in asks]
     numbers = {need: number for number, need in enumerate(dict.fromkeys(needs))}
     least = np.array([[min_level] for _, min_level in numbers], dtype=np.int64)
-    nobody = [0] * len(pool.ids)
-    held = np.array([pool.levels.get(trade, nobody) for trade, _ in numbers], dtype=np.int64)
+    held = np.array([pool.levels(trade) for trade, _ in numbers], dtype=np.int64)
     spare = np.maximum(held - least, 0)
     rows: Ints = spare[[numbers[need] for need in needs]]
     return rows

@@ -84,9 +84,7 @@ class Policy:
         """The rungs of a ladder and of those it continues with, in order; KeyError if there is none."""
         return self._rungs[ladder]
 
-    def sla(
-        self, urgency: str, trade: str | None, territory: str, area_path: tuple[str, ...], kind: str
-    ) -> SlaRule:
+    def sla(self, urgency: str, trade: str | None, territory: str, area_path: tuple[str, ...], kind: str) -> SlaRule:
         """The first row of the SLA table that fits. ``trade`` is None while nobody could say.
 
         Raises:
@@ -98,9 +96,7 @@ class Policy:
             found = _remember(self._sla, question, _first(self.document.sla, question))
         return found
 
-    def mode(
-        self, urgency: str, trade: str | None, territory: str, area_path: tuple[str, ...], kind: str
-    ) -> MatchMode:
+    def mode(self, urgency: str, trade: str | None, territory: str, area_path: tuple[str, ...], kind: str) -> MatchMode:
         """The first row of the matching modes that fits.
 
         Raises:
@@ -156,9 +152,7 @@ def lane_key(tenant: str, territory: str) -> str:
     return f"{tenant}:{territory}"
 
 
-def fits(
-    when: When, urgency: str, trade: str | None, territory: str, area_path: tuple[str, ...], kind: str
-) -> bool:
+def fits(when: When, urgency: str, trade: str | None, territory: str, area_path: tuple[str, ...], kind: str) -> bool:
     """Whether a rule speaks of such an order. One that names trades is not for an order without a trade."""
     return (
         (not when.urgency or urgency in when.urgency)

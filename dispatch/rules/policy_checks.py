@@ -148,9 +148,7 @@ def check_sla(document: PolicyDocument) -> Iterator[Finding]:
             what = f"the SLA rule '{row.id}' has no target for {', '.join(lacking)}"
             yield Finding((*path, "targets"), what, f"the targets {', '.join(needed)}")
         if any(later <= earlier for earlier, later in pairwise(row.warn_at_permille)):
-            yield Finding(
-                (*path, "warn_at_permille"), "warnings are not in rising order", "such as [500, 800]"
-            )
+            yield Finding((*path, "warn_at_permille"), "warnings are not in rising order", "such as [500, 800]")
 
 
 def check_sla_covers_all(document: PolicyDocument) -> Iterator[Finding]:

@@ -4,11 +4,20 @@ from collections.abc import Callable
 
 from dispatch.errors import Rejected
 from dispatch.rules import clocks
-from dispatch.rules.draft import Draft, change_clocks, end_escalations, fact_time, settle_clocks, stop_clocks
+from dispatch.rules.draft import (
+    Draft,
+    cancel_clocks,
+    change_clocks,
+    end_escalations,
+    fact_time,
+    settle_clocks,
+    stop_clocks,
+    verdict_facts,
+)
 from dispatch.rules.escalating import close, raise_escalation
-from dispatch.rules.legs import acted, owner_of, release_all
+from dispatch.rules.legs import acted, owner_of, owner_ref, release
 from dispatch.rules.lifecycle import permit
-from dispatch.rules.opening import service_clocks
+from dispatch.rules.promises import start_missing
 from dispatch.rules.state import Data, Order
 
 
@@ -17,60 +26,71 @@ def confirm(draft: Draft, order: Order, action: str, data: Data) -> None:
     role = data["actor"]["role"]
     permit(action, role, order)
     at = fact_time(draft, data)
-    stopped, disproved = stop_clocks(draft, order, ("confirm",), at)
+    stopped, wrong = stop_clocks(draft, order, ("confirm",), at)
     mode = "inspector" if role in {"inspector", "quality_monitor"} else "explicit"
     acceptance = {"by_role": role, "mode": mode}
     facts = {"state": "confirmed", "clock_changes": stopped, "acceptance": acceptance}
     order = draft.tell(
         "work-order.confirmed", order, facts | acted(data) | {"changes": {"acceptance": acceptance}}, at=at
     )
-    order = settle_clocks(draft, order, stopped, disproved)
+    order = settle_clocks(draft, order, stopped, wrong)
     close(draft, order, {"reason": "confirmed", "acceptance": acceptance})
 
 
 def reject_work(draft: Draft, order: Order, action: str, data: Data) -> None:
     """The repair is not accepted: the earlier verdict is void, resolve goes on with what had elapsed."""
     permit(action, data["actor"]["role"], order)
-    at = fact_time(draft, data)
-    facts = {"state": "open", **owner_of(draft, order, "open")}
-    order = draft.tell("work-order.work-rejected", order, facts | acted(data), at=at)
-    policy = draft.policy_of(order)
-    if (confirm_clock := order.clocks.get("confirm")) is not None and confirm_clock.is_live:
-        ended = [clocks.cancel(confirm_clock, draft.now)]
-        order = change_clocks(draft, order, "clock.cancelled", ended, "work_rejected")
+    void = [verdict_facts(clock) for clock in order.clocks.values() if clock.name == "resolve"]
+    facts: Data = {"state": "open", "clocks": void, **owner_of(draft, order, "open")}
+    order = draft.tell("work-order.work-rejected", order, facts | acted(data), at=fact_time(draft, data))
+    if (waiting := order.clocks.get("confirm")) is not None and waiting.is_live:
+        ended = clocks.cancel(waiting, draft.now)
+        order = change_clocks(draft, order, "clock.cancelled", [ended], "work_rejected")
+        order = end_escalations(draft, order, lambda escalation: escalation.clock == "confirm")
     if (resolve := order.clocks.get("resolve")) is not None and not resolve.is_live:
-        again = [clocks.reopen(policy, resolve, draft.now)]
-        order = change_clocks(draft, order, "clock.resumed", again, "work_rejected")
+        again = clocks.reopen(draft.policy_of(order), resolve, draft.now)
+        change_clocks(draft, order, "clock.resumed", [again], "work_rejected")
 
 
 def rate(draft: Draft, order: Order, action: str, data: Data) -> None:
     """The reporter's verdict in numbers."""
     role = data["actor"]["role"]
     permit(action, role, order)
-    facts = {name: data.get(name) for name in ("dimensions", "scale", "comment")}
+    facts = {name: data.get(name) for name in ("dimensions", "comment")}
+    facts["scale_id"] = data.get("scale")
     own = data["actor"]["id"] == order.reporter.get("subject_id")
     facts |= {"rater_role": role, "mode": "explicit", "eligible": own or role != "requester"}
     draft.tell("work-order.rated", order, facts | acted(data), at=fact_time(draft, data))
 
 
 def reopen(draft: Draft, order: Order, action: str, data: Data) -> None:
-    """The same fault is back after closure: a new cycle with new promises, the history kept."""
+    """The same fault is back after closure, or the refusal was wrong: a new cycle with new promises."""
     permit(action, data["actor"]["role"], order)
     within_s = draft.policy_of(order).site.reopen_within
     if order.closed_at is None or (draft.now - order.closed_at).total_seconds() > within_s:
-        raise Rejected("too-late-to-reopen", f"closed more than {within_s // 86400} days ago: send a new request")
-    at = draft.now
-    rework = {"of_id": order.id, "basis": "reporter" if data["actor"]["role"] == "requester" else "inspector"}
-    facts = {"state": "open", "cycle": order.cycle + 1, "rework": rework, **owner_of(draft, order, "open")}
-    order = draft.tell("work-order.reopened", order, facts | acted(data), at=at)
-    change_clocks(draft, order, "clock.started", service_clocks(draft, order, at), "reopened")
+        days = within_s // 86400
+        raise Rejected("too-late-to-reopen", f"ended more than {days} days ago: send a new request", "work_order_id")
+    order = end_escalations(draft, order)
+    kind, owner_id = owner_ref(draft, order, "open", ())
+    facts: Data = {
+        "state": "open",
+        "cycle": order.cycle + 1,
+        "previous_cycle": order.cycle,
+        "owner": {"kind": kind, "id": owner_id},
+    }
+    if order.state == "closed":
+        basis = "reporter" if data["actor"]["role"] == "requester" else "inspector"
+        facts["rework"] = {"of_id": order.id, "basis": basis}
+    order = draft.tell("work-order.reopened", order, facts | acted(data))
+    start_missing(draft, order, draft.now, "reopened")
 
 
 def urge(draft: Draft, order: Order, action: str, data: Data) -> None:
     """Urging (催单) leads to action: the owner's lead hears of it, at once."""
     permit(action, data["actor"]["role"], order)
-    order = draft.tell("work-order.urged", order, {"text": data.get("text"), **acted(data)})
-    level = min(order.counters.get("urges", 1), 3)
+    count = order.counters.get("urges", 0) + 1
+    order = draft.tell("work-order.urged", order, {"text": data.get("text"), "count": count, **acted(data)})
+    level = min(count, 3)
     to = ("dispatcher", "supervisor", "shift_leader")[:level]
     raise_escalation(draft, order, cause="urging", level=level, to=to)
 
@@ -81,9 +101,11 @@ def amend(draft: Draft, order: Order, action: str, data: Data) -> None:
     changes: Data = {}
     if data.get("text"):
         changes["text"] = data["text"]
-    if data.get("resolved_location"):
-        changes["location"] = data["resolved_location"]
-    order = draft.tell("work-order.amended", order, {"changes": changes, **acted(data)})
+    if location := data.get("resolved_location"):
+        if location.get("territory", draft.territory.id) != draft.territory.id:
+            raise Rejected("other-territory", "that is elsewhere: it must be relocated by the desk", "location")
+        changes["location"] = location
+    order = draft.tell("work-order.amended", order, {**changes, "changes": changes, **acted(data)})
     for leg in order.active_legs():
         facts = {"assignment_id": leg.assignment_id, "technician_id": leg.technician_id, "place": leg.place}
         order = draft.tell("work-order.updated", order, facts | {"reason": "amended", "text": order.text})
@@ -92,17 +114,22 @@ def amend(draft: Draft, order: Order, action: str, data: Data) -> None:
 def reschedule(draft: Draft, order: Order, action: str, data: Data) -> None:
     """The reporter is there at other times."""
     permit(action, data["actor"]["role"], order)
-    draft.tell("work-order.rescheduled", order, {"windows": data.get("windows"), **acted(data)})
+    draft.tell("work-order.rescheduled", order, {"windows": data.get("windows") or [], **acted(data)})
 
 
 def cancel(draft: Draft, order: Order, action: str, data: Data) -> None:
     """Not needed any more: nobody drives there, no clock runs on."""
     permit(action, data["actor"]["role"], order)
-    order = release_all(draft, order, "cancelled")
-    live = [clocks.cancel(clock, draft.now) for clock in order.clocks.values() if clock.is_live]
-    order = change_clocks(draft, order, "clock.cancelled", live, "cancelled")
-    order = end_escalations(draft, order, lambda _clock: True)
-    draft.tell("work-order.cancelled", order, {"state": "cancelled", **acted(data)}, at=fact_time(draft, data))
+    order = end_all(draft, order, "cancelled")
+    facts = {"state": "cancelled", "decided_at": draft.now_text}
+    draft.tell("work-order.cancelled", order, facts | acted(data), at=fact_time(draft, data))
+
+
+def end_all(draft: Draft, order: Order, reason: str) -> Order:
+    """Call everybody back, end the clocks without a verdict, and still the escalations of an order that ends."""
+    order = release(draft, order, reason, ends=True)
+    order = cancel_clocks(draft, order, reason)
+    return end_escalations(draft, order)
 
 
 def appeal(draft: Draft, order: Order, action: str, data: Data) -> None:

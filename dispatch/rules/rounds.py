@@ -1,36 +1,40 @@
 """Giving places to technicians: by a round of matching over all that wait, or by a person's hand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
 from msgspec.structs import replace
 
 from dispatch.errors import Rejected
-from dispatch.rules.draft import Draft
+from dispatch.rules.draft import Draft, end_escalations
 from dispatch.rules.escalating import raise_escalation
 from dispatch.rules.legs import owner_of
-from dispatch.rules.lifecycle import crew_state
+from dispatch.rules.lifecycle import KEPT_STATES, crew_state
 from dispatch.rules.matching import Evaluation, Given, match
+from dispatch.rules.matching_constraints import Ask, active, area, certificates, requirement
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Data, Leg, Order, Requirement, text_of
+from dispatch.rules.state import Data, Leg, Order, Requirement, Technician, text_of
 from dispatch.rules.territory import Territory
 
 MOST_AT_ONCE = 200
 """How many waiting orders one solve looks at; a longer queue is taken in order of priority."""
 
 URGENCY_RANK = {"emergency": 0, "urgent": 1, "normal": 2, "low": 3}
+TOLD_CLOCKS = frozenset({"accept", "arrive", "resolve"})
 
 
 def match_waiting(
-    territory: Territory, policies: dict[str, Policy], now: datetime, round_id: str
+    territory: Territory, policies: Mapping[str, Policy], now: datetime, round_id: str
 ) -> Iterator[Draft]:
     """Match what waits and is worth a look: orders that are new to the queue, or whose trade has capacity again.
 
     Yields one draft per solve, each to be committed before the next is asked for. ``round_id`` is the id of the
     ``lane.decided`` that ends the batch, and the cause of every event here.
     """
-    chosen = _worth_a_look(territory)
+    if not territory.unmatched and not territory.freed_trades:
+        return
+    chosen = _worth_a_look(territory, now)
     territory.unmatched.clear()
     territory.freed_trades.clear()
     for start in range(0, len(chosen), MOST_AT_ONCE):
@@ -41,18 +45,57 @@ def match_waiting(
             yield draft
 
 
-def _worth_a_look(territory: Territory) -> list[Order]:
-    orders = territory.orders
-    if territory.freed_trades:
-        chosen = [
-            order
-            for order_id in territory.waiting
-            if (order := orders[order_id]).id in territory.unmatched
-            or any(need.trade in territory.freed_trades for need in order.requirements)
-        ]
-    else:
-        chosen = [orders[order_id] for order_id in territory.unmatched]
-    return sorted(chosen, key=lambda order: (URGENCY_RANK.get(order.urgency, 2), order.reported_at, order.id))
+def priority(order: Order) -> tuple[int, datetime, str]:
+    """Who comes first: the most urgent, then the oldest."""
+    return URGENCY_RANK.get(order.urgency, 2), order.reported_at, order.id
+
+
+def _worth_a_look(territory: Territory, now: datetime) -> list[Order]:
+    """New ones, and of those that wait as many as free technicians could take, the most urgent and oldest first.
+
+    A technician with room for n orders is shown the first N that they could take, N being the room of all: whatever
+    the others take of these, n are left.
+    """
+    orders, unmatched = territory.orders, territory.unmatched
+    chosen = [orders[order_id] for order_id in unmatched]
+    freed = territory.freed_trades
+    free = [one for one in territory.technicians.values() if freed and _is_free(one, freed)]
+    if free:
+        old = [orders[order_id] for order_id in territory.waiting if order_id not in unmatched]
+        old = [order for order in old if any(need.trade in freed for need in order.requirements)]
+        chosen += _takeable(sorted(old, key=priority), free, now)
+    return sorted(chosen, key=priority)
+
+
+def _is_free(technician: Technician, trades: set[str]) -> bool:
+    if technician.free_capacity <= 0 or technician.on_shift() is None:
+        return False
+    return any(skill.trade in trades for skill in technician.skills)
+
+
+def _takeable(orders: Iterable[Order], free: list[Technician], now: datetime) -> Iterator[Order]:
+    room = sum(technician.free_capacity for technician in free)
+    left = {technician.id: room for technician in free}
+    able: dict[tuple[Requirement, tuple[str, ...]], list[str]] = {}
+    for order in orders:
+        path, takers = order.area_path, set[str]()
+        for need in {need for _place, need in order.open_places()}:
+            if (need, path) not in able:
+                able[need, path] = [one.id for one in free if _can(one, need, path, now)]
+            takers.update(one for one in able[need, path] if one in left and one not in order.asked)
+        if takers:
+            for one in takers:
+                left[one] -= 1
+                if left[one] == 0:
+                    del left[one]
+            yield order
+        if not left:
+            return
+
+
+def _can(technician: Technician, need: Requirement, path: tuple[str, ...], now: datetime) -> bool:
+    ask = Ask(requirement=need, area_path=path, point=None, now=now)
+    return all(rule(technician, ask) for rule in (active, requirement, certificates, area))
 
 
 def _solve(draft: Draft, orders: list[Order]) -> None:
@@ -63,41 +106,42 @@ def _solve(draft: Draft, orders: list[Order]) -> None:
     for evaluation in found.evaluations:
         order = draft.known(evaluation.order_id)
         mine = given.get(order.id, [])
-        if mine or (not order.asked and order.id not in draft.territory.considered):
+        if mine or not order.considered:
             order = _explain(draft, order, evaluation, mine)
         for one in mine:
             order = _give_matched(draft, order, one)
-        if not mine and not evaluation.anyone_left and not order.exhausted and not order.active_legs():
+        if not mine and not evaluation.anyone_left and not order.exhausted:
             _exhausted(draft, order)
 
 
 def _explain(draft: Draft, order: Order, evaluation: Evaluation, given: list[Given]) -> Order:
     data: Data = {
-        "work_order_id": order.id,
         "candidates": evaluation.candidates,
+        "eligible": evaluation.eligible,
         "excluded": evaluation.excluded,
-        "chosen": [{"place": one.place, "technician": one.technician_id} for one in given],
+        "place": evaluation.place,
+        "chosen": given[0].technician_id if given else None,
+        "given": [{"place": one.place, "technician": one.technician_id} for one in given],
         "round": draft.causation,
         "policy_version": draft.policy.version,
     }
-    draft.territory.considered.add(order.id)
-    draft.emit("assignment.evaluated", order.id, data)
-    return order
+    return draft.tell("assignment.evaluated", order, data)
 
 
 def _give_matched(draft: Draft, order: Order, one: Given) -> Order:
     mode = draft.policy_of(order).mode(
         order.urgency, one.requirement.trade, draft.territory.id, order.area_path, order.kind
     )
+    why = {"terms": one.terms, "total": one.total, **one.why}
+    expires_s = mode.expires if mode.mode == "offer" else None
     return _give(
-        draft, order, one.place, one.requirement, one.technician_id,
-        mode=mode.mode, why={"terms": one.terms, "total": one.total, **one.why}, expires_s=mode.expires,
+        draft, order, one.place, one.requirement, one.technician_id, mode=mode.mode, why=why, expires_s=expires_s
     )
 
 
-def give(  # noqa: PLR0913 -- who gets which place, how, and why
-    draft: Draft, order: Order, place: int, requirement: Requirement, technician_id: str, *,
-    mode: str, why: Data | None, extra: Data | None = None,
+def give(
+    draft: Draft, order: Order, place: int, requirement_: Requirement, technician_id: str, *,
+    extra: Data | None = None,
 ) -> Order:
     """Give a place by a person's decision. Rejected when the technician cannot: no force beats skill or capacity."""
     technician = draft.technician(technician_id)
@@ -105,55 +149,64 @@ def give(  # noqa: PLR0913 -- who gets which place, how, and why
         raise Rejected("unknown-technician", f"no technician {technician_id} in this territory", "to")
     if any(leg.technician_id == technician_id for leg in order.active_legs()):
         raise Rejected("already-on-the-crew", f"{technician_id} has this order already", "to")
-    held = {c.type for c in technician.certificates if c.expires is None or c.expires > draft.now}
-    level = max((s.level for s in technician.skills if s.trade == requirement.trade), default=0)
-    if level < requirement.min_level or not set(requirement.certificates) <= held:
+    ask = Ask(requirement=requirement_, area_path=(), point=None, now=draft.now)
+    if not active(technician, ask):
+        raise Rejected("not-active", f"{technician_id} is {technician.status}", "to")
+    if not requirement(technician, ask) or not certificates(technician, ask):
         raise Rejected("not-qualified", f"{technician_id} lacks the trade, level or certificate", "to")
     if technician.free_capacity <= 0:
         raise Rejected("no-capacity", f"{technician_id} has no room for another order", "to")
-    return _give(draft, order, place, requirement, technician_id, mode=mode, why=why, extra=extra)
+    return _give(draft, order, place, requirement_, technician_id, mode="direct", why=None, extra=extra)
 
 
-def _give(  # noqa: PLR0913
-    draft: Draft, order: Order, place: int, requirement: Requirement, technician_id: str, *,
+def _give(
+    draft: Draft, order: Order, place: int, need: Requirement, technician_id: str, *,
     mode: str, why: Data | None, expires_s: int | None = None, extra: Data | None = None,
 ) -> Order:
-    offered = mode == "offer"
-    leg_state = "offered" if offered else "assigned"
-    assignment_id = f"{order.id}.{order.cycle}.{len(order.legs) + 1}"
+    leg_state = "offered" if mode == "offer" else "assigned"
     leg = Leg(
-        assignment_id=assignment_id, technician_id=technician_id, place=place, state=leg_state, mode=mode,
-        trade=requirement.trade, since=draft.now,
+        assignment_id=f"{order.id}.{order.cycle}.{len(order.legs) + 1}", technician_id=technician_id, place=place,
+        state=leg_state, mode=mode, trade=need.trade, since=draft.now,
     )
-    state = crew_state((*order.legs, leg))
+    legs = (*order.legs, leg)
+    state = order.state if order.state in KEPT_STATES else crew_state(legs)
     data: Data = {
-        "assignment_id": assignment_id,
+        "assignment_id": leg.assignment_id,
         "technician_id": technician_id,
         "place": place,
         "leg_state": leg_state,
         "state": state,
-        "requirement": msgspec.to_builtins(requirement),
+        "requirement": msgspec.to_builtins(need),
         "urgency": order.urgency,
         "location": order.location,
         "text": order.text,
-        "due": {
-            clock.name: text_of(clock.due_at)
-            for clock in order.clocks.values()
-            if clock.is_live and clock.name in {"accept", "arrive", "resolve"}
-        },
+        "due": dues(order),
         "mode": mode,
         "why": why,
     }
-    if offered and expires_s:
+    if expires_s:
         data["expires_at"] = text_of(draft.now + timedelta(seconds=expires_s))
-    probe = replace(order, legs=(*order.legs, leg), exhausted=False)
-    data |= owner_of(draft, probe, state) | (extra or {})
-    return draft.tell("work-order.offered" if offered else "work-order.assigned", order, data)
+    probe = replace(order, exhausted=False) if order.exhausted else order
+    data |= owner_of(draft, probe, state, legs)
+    if extra:
+        data |= extra
+    order = draft.tell(f"work-order.{leg_state}", order, data)
+    if order.escalations:
+        order = end_escalations(draft, order, lambda escalation: escalation.reason == "nobody_left_to_ask")
+    return order
+
+
+def dues(order: Order) -> Data:
+    """When the technician is expected to have accepted, arrived and resolved."""
+    return {
+        name: text_of(clock.due_at) for name, clock in order.clocks.items() if name in TOLD_CLOCKS and clock.is_live
+    }
 
 
 def _exhausted(draft: Draft, order: Order) -> None:
-    """Nobody is left to ask: the shift leader owns the order now."""
+    """Nobody is left to ask: the shift leader hears of it, and owns the order while nobody else has a part of it."""
     owner = draft.policy_of(order).site.exhausted_owner
-    data = {"owner": {"kind": owner.kind, "id": owner.id}, "reason": "exhausted", "state": order.state}
-    order = draft.tell("work-order.owner-changed", order, data)
+    if not order.active_legs():
+        data = {"owner": {"kind": owner.kind, "id": owner.id}, "reason": "exhausted", "state": order.state}
+        order = draft.tell("work-order.owner-changed", order, data)
     raise_escalation(draft, order, cause="silence", level=1, to=(owner.id,), reason="nobody_left_to_ask")

@@ -21,15 +21,16 @@ def update_technician(draft: Draft, command: Command) -> None:
 def remove_technician(draft: Draft, command: Command) -> None:
     """Somebody leaves: what they hold goes back to the queue first."""
     technician = _known(draft, command.data["id"])
-    if technician.removed:
+    version = command.data.get("version")
+    if technician.removed or (version is not None and version < technician.version):
         draft.repeated = True
         return
     for assignment_id in technician.load:
-        order = draft.order(assignment_id.split(".")[0])
+        order = draft.order(assignment_id.rsplit(".", 2)[0])
         leg = next((leg for leg in order.legs if leg.assignment_id == assignment_id), None) if order else None
         if order is not None and leg is not None and leg.is_active:
             move_leg(draft, order, leg, "withdrawn", "work-order.withdrawn", {"reason": "technician_removed"})
-    draft.emit("technician.removed", technician.id, command.data)
+    draft.emit("technician.removed", technician.id, command.data, at=moment_of(command.time))
 
 
 def _known(draft: Draft, technician_id: str) -> Technician:
@@ -48,7 +49,10 @@ def change_shift(draft: Draft, command: Command) -> None:
     facts = data | _times(draft, technician, data, state)
     start = moment_of(facts["start"])
     same = next((shift for shift in technician.shifts if shift.start == start), None)
-    if same is not None and (same.state == state or (state == "planned" and same.state != "planned")):
+    end = moment_of(facts["end"])
+    if end <= start:
+        raise Rejected("invalid-value", "a shift ends after its start", "end")
+    if same is not None and ((same.state, same.end) == (state, end) or (state == "planned" != same.state)):
         draft.repeated = True
         return
     draft.emit(short, technician.id, facts, at=moment_of(command.time))

@@ -110,8 +110,9 @@ def classify(
     source: Source = votes.sources[trade] if trade else "none"
     if trade is None or confidence < policy.document.lexicon.min_confidence_permille:
         trade, confidence, source = None, 0, "none"
-    planned = origin in _PLANNED_ORIGINS or kind == "preventive"
-    emergency, named = _emergency(policy, () if planned else alarms, evidence)
+    if origin in _PLANNED_ORIGINS or kind == "preventive":
+        alarms = []
+    emergency, named = _emergency(policy, alarms, evidence)
     told = tuple(dict.fromkeys((*hazards, *named)))
     urgency = _urgency(index.hazards, alarms, told, urgency_hint, impact, evidence)
     if emergency is not None:

@@ -14,59 +14,20 @@ import msgspec
 from dispatch.models.policy import Words
 from dispatch.rules.policy import Policy
 
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 TEXT_LIMIT = 4_000
 """How many characters of a text are read."""
 
 _TOKEN = re.compile(r"[a-z0-9]+|[.,;:!?\n]")
 _CLAUSE = re.compile(r"[,.;:!?\n。；]")
 _WORD_WEIGHT = (0, 4, 8, 10, 12)
-_SMALL = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "my",
-        "our",
-        "your",
-        "his",
-        "her",
-        "their",
-        "this",
-        "that",
-        "these",
-        "those",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "being",
-        "am",
-        "has",
-        "have",
-        "had",
-        "of",
-        "some",
-        "very",
-        "so",
-        "really",
-        "just",
-        "again",
-        "still",
-        "also",
-        "seems",
-        "seem",
-        "to",
-        "keeps",
-        "keep",
-        "i",
-        "we",
-        "it",
-        "its",
-        "there",
-        "s",
-    ]
+_SMALL = _set(
+    "a an the my our your his her their this that these those is are was were be been being am has have had of "
+    "some very so really just again still also seems seem to keeps keep i we it its there s"
 )
 _BREAKS = frozenset(".,;:!?\n") | {"but", "however", "though"}
 _ZH_FILLER = (
@@ -75,41 +36,9 @@ _ZH_FILLER = (
 )
 _ZH_PAST = re.compile("(?:之前|以前|原来|昨天|刚才|平时|本来|早上|昨晚|一开始)[^,。;]*$")
 _ZH_CHAIN = re.compile(rf"^(?:的)?(?:和|或者|或|及|与|以及|、)(?:{_ZH_FILLER})*$")
-_EN_FILLER = frozenset(
-    [
-        "any",
-        "anything",
-        "sign",
-        "signs",
-        "smell",
-        "smells",
-        "smelling",
-        "see",
-        "seeing",
-        "seen",
-        "hear",
-        "visible",
-        "obvious",
-        "evidence",
-        "one",
-        "body",
-        "person",
-        "people",
-        "we",
-        "can",
-        "could",
-        "currently",
-        "actual",
-        "more",
-        "longer",
-        "yet",
-        "apparent",
-        "detected",
-        "found",
-        "trace",
-        "traces",
-        "noticed",
-    ]
+_EN_FILLER = _set(
+    "any anything sign signs smell smells smelling see seeing seen hear visible obvious evidence one body person "
+    "people we can could currently actual more longer yet apparent detected found trace traces noticed"
 )
 _EN_PAST = frozenset({"until", "before", "yesterday", "earlier", "previously"})
 _NEAR_ZH, _NEAR_EN = 16, 5

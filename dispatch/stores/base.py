@@ -90,6 +90,12 @@ class LaneStore(Protocol):
     ) -> list[bytes | None]:
         """Write down that a batch is about to be decided, and fetch the final orders that it speaks of."""
 
+    async def recall(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
+        """Final orders by id, None where there is none."""
+
+    async def fences(self, keys: Sequence[TerritoryKey]) -> list[tuple[int, str]]:
+        """The (sequence, batch id) last saved of each territory; (0, "") where nothing was."""
+
     async def finals(self, key: TerritoryKey) -> dict[str, bytes]:
         """All final orders of a territory; slow, for rebuilds and hashes."""
 
@@ -129,3 +135,7 @@ class EdgeStore(Protocol):
 
     async def erase(self, tenant: str, subject_id: str) -> bool:
         """Forget a subject: one deletion, after which nothing leads back to the person."""
+
+
+class DeskStore(LaneStore, EdgeStore, Protocol):
+    """Both: the desk heals routes that a store lost together with its tail."""

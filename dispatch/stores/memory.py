@@ -68,10 +68,13 @@ class MemoryStore:
     async def save(self, saves: Mapping[TerritoryKey, Save]) -> None:
         """See LaneStore."""
         await asyncio.sleep(0)
-        refused = [key for key, save in saves.items() if self._fence(key) != save.expected]
+        refused: list[TerritoryKey] = []
         for key, save in saves.items():
-            if key not in refused:
+            fence = self._fence(key)
+            if fence == save.expected:
                 self._of(key).write(save)
+            elif fence != (save.meta.sequence, save.meta.batch_id):
+                refused.append(key)
         if refused:
             told = ", ".join(map(str, refused))
             raise Fenced(f"somebody else has saved {told}")
@@ -86,6 +89,14 @@ class MemoryStore:
         """See LaneStore."""
         self._attempts[lane] = attempt
         return [self._of(key).finals.get(order_id) for key, order_id in wanted]
+
+    async def recall(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
+        """See LaneStore."""
+        return [self._of(key).finals.get(order_id) for key, order_id in wanted]
+
+    async def fences(self, keys: Sequence[TerritoryKey]) -> list[tuple[int, str]]:
+        """See LaneStore."""
+        return [self._fence(key) for key in keys]
 
     async def finals(self, key: TerritoryKey) -> dict[str, bytes]:
         """See LaneStore."""

@@ -17,14 +17,17 @@ from redis.asyncio.connection import Connection, ConnectionPool, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError
+from redis.exceptions import MasterDownError, NoScriptError, OutOfMemoryError, ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from dispatch.errors import Fenced
 from dispatch.stores.base import Attempt, Loaded, Meta, Save, TerritoryKey
 
-UNREACHABLE = (RedisConnectionError, RedisTimeoutError, ConnectionResetError, asyncio.TimeoutError)
-"""What a Redis that is away raises; whoever asks waits and asks again."""
+UNREACHABLE = (
+    *(RedisConnectionError, RedisTimeoutError, ConnectionResetError, asyncio.TimeoutError),
+    *(MasterDownError, OutOfMemoryError, ReadOnlyError),
+)
+"""What a Redis raises that is away, loading, full or not the master; whoever asks waits and asks again."""
 
 _SCRIPT = resources.files("dispatch.stores").joinpath("save.lua").read_bytes()
 _SHA = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
@@ -136,6 +139,22 @@ class RedisStore:
                 pipe.get(f"{{{key}}}:final:{order_id}")
             replies: list[bytes | None] = await pipe.execute()
         return replies[1:]
+
+    async def recall(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
+        """See LaneStore."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for key, order_id in wanted:
+                pipe.get(f"{{{key}}}:final:{order_id}")
+            found: list[bytes | None] = await pipe.execute()
+        return found
+
+    async def fences(self, keys: Sequence[TerritoryKey]) -> list[tuple[int, str]]:
+        """See LaneStore."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.hmget(f"{{{key}}}:meta", "sequence", "batch_id")
+            found = await pipe.execute()
+        return [(int(sequence or 0), (batch_id or b"").decode()) for sequence, batch_id in found]
 
     async def finals(self, key: TerritoryKey) -> dict[str, bytes]:
         """See LaneStore."""

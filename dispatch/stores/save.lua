@@ -18,8 +18,16 @@ for name = 1, 9 do
   at = at + count + 1
 end
 local ttl_s = tonumber(ARGV[at])
-if at ~= #ARGV or ttl_s == nil then
-  return redis.error_reply('ERR the save does not end where it should')
+if at ~= #ARGV or ttl_s == nil or ttl_s < 1 then
+  return redis.error_reply('ERR the save does not end where it should, with a time to live of a second or more')
+end
+if lists[1][2] % 2 + lists[5][2] % 2 + lists[7][2] % 2 > 0 or lists[9][2] ~= 5 then
+  return redis.error_reply('ERR a list of pairs has an odd end')
+end
+for n = lists[7][1], lists[7][1] + lists[7][2] - 1, 2 do
+  if tonumber(ARGV[n]) == nil then
+    return redis.error_reply('ERR a timer is due at no number')
+  end
 end
 local finals = lists[3][2]
 if #KEYS ~= 5 + finals + lists[2][2] then

@@ -204,9 +204,7 @@ def test_the_haversine_of_one_degree_of_a_great_circle_is_its_arc():
 
 
 def test_level_counts_what_is_above_the_need():
-    assert (
-        one_total(skills=(Skill(trade="plumbing", level=2), Skill(trade="plumbing", level=4)))["level"] == 3
-    )
+    assert one_total(skills=(Skill(trade="plumbing", level=2), Skill(trade="plumbing", level=4)))["level"] == 3
 
 
 def test_the_longest_idle_costs_least_and_never_given_counts_as_longest():
@@ -220,8 +218,7 @@ def test_the_why_is_one_sentence_in_each_language():
     near = technician("near", home_area="south", load=("leg",), last_given_at=NOW - HOUR)
     (found,) = play([order("job")], [near]).given
     assert found.why == {
-        "zh": f"综合成本{found.total}（越低越优先）：距离约1300米，手头1单，"
-        "技能高出要求1级，距上次派单60分钟。",
+        "zh": f"综合成本{found.total}（越低越优先）：距离约1300米，手头1单，技能高出要求1级，距上次派单60分钟。",
         "en": f"Cost {found.total} (lower is better): about 1300 m away, 1 order in hand, "
         "1 level above what is needed, last given an order 60 min ago.",
     }
@@ -274,6 +271,12 @@ def test_equal_technicians_are_taken_by_id():
     assert winners(play([order("job")], [technician("b"), technician("a")])) == {("job", 0): "a"}
 
 
+def test_after_one_place_finds_nobody_others_still_move_to_make_room():
+    rows = [Row(0, 0b001, 1, 0), Row(1, 0b001, 1, 0), Row(2, 0b110, 1, 0), Row(3, 0b010, 1, 0)]
+    totals = np.zeros((1, 3), dtype=np.int64)
+    assert assign(rows, totals, [1, 1, 1], 5) == [0, None, 2, 1]
+
+
 # Crews
 
 
@@ -312,6 +315,12 @@ def test_many_crews_are_taken_in_waves_and_still_get_different_people():
     assert len(result.given) == 90
     assert len({(each.order_id, each.technician_id) for each in result.given}) == 90
     assert max(Counter(each.technician_id for each in result.given).values()) <= 4
+
+
+def test_a_later_wave_pays_for_what_an_earlier_one_has_taken():
+    rows = [Row(0, 0b001, 1, 0), Row(0, 0b101, 1, 0), Row(1, 0b011, 1, 0)]
+    totals = np.array([[0, 3, 0]], dtype=np.int64)
+    assert assign(rows, totals, [3, 1, 2], 5, gate_limit=0) == [0, 2, 1]
 
 
 # Nobody left
@@ -388,10 +397,7 @@ def test_candidates_beyond_the_best_twenty_move_up_when_the_first_have_been_aske
 
 
 def test_an_order_without_an_open_place_is_passed_over():
-    assert (
-        play([order("done", legs=(leg("a"),)), order("unknown", requirements=())], [technician("a")]).given
-        == ()
-    )
+    assert play([order("done", legs=(leg("a"),)), order("unknown", requirements=())], [technician("a")]).given == ()
     assert play([], [technician("a")]).evaluations == ()
 
 
@@ -402,9 +408,7 @@ TRADES = ("plumbing", "gas")
 
 @st.composite
 def worlds(draw, *, orders=5, technicians=4, crews=2):
-    skills = st.lists(
-        st.builds(Skill, trade=st.sampled_from(TRADES), level=st.integers(1, 3)), max_size=2
-    ).map(tuple)
+    skills = st.lists(st.builds(Skill, trade=st.sampled_from(TRADES), level=st.integers(1, 3)), max_size=2).map(tuple)
     areas = st.sampled_from(["north", "south", "library", None])
     pool = [
         technician(
@@ -457,9 +461,7 @@ def may_take(who, job, requirement):
 def every_assignment(jobs, pool):
     """Every way to fill the places in order of priority, as (who is served, technicians)."""
     places = ranked_places(jobs)
-    choices = [
-        [None, *(who for who in pool if may_take(who, job, requirement))] for *_, requirement, job in places
-    ]
+    choices = [[None, *(who for who in pool if may_take(who, job, requirement))] for *_, requirement, job in places]
     for combination in product(*choices):
         taken = [(job.id, who.id) for (*_, job), who in zip(places, combination, strict=True) if who]
         counts = Counter(who for _, who in taken)
@@ -523,8 +525,7 @@ def test_nobody_gets_more_than_fits_or_the_same_order_twice(world):
     assert len(set(pairs)) == len(pairs)
     by_id, jobs_by_id = {who.id: who for who in pool}, {job.id: job for job in jobs}
     assert all(
-        may_take(by_id[each.technician_id], jobs_by_id[each.order_id], each.requirement)
-        for each in result.given
+        may_take(by_id[each.technician_id], jobs_by_id[each.order_id], each.requirement) for each in result.given
     )
 
 
@@ -539,9 +540,7 @@ def test_the_order_of_the_inputs_changes_nothing(world, shuffler: Random):
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    worlds(orders=8, technicians=6), st.builds(Weights, travel=st.integers(0, 99), load=st.integers(0, 99))
-)
+@given(worlds(orders=8, technicians=6), st.builds(Weights, travel=st.integers(0, 99), load=st.integers(0, 99)))
 def test_totals_are_weighted_sums_and_candidates_and_exclusions_add_up(world, weights):
     jobs, pool = world
     result = play(jobs, pool, FakePolicy(AREAS, Document(Matching(weights))))
@@ -569,8 +568,7 @@ def test_the_solver_serves_and_costs_like_brute_force_even_with_many_gates(data)
     orders = data.draw(st.lists(st.integers(0, 2), min_size=count, max_size=count))
     weights = data.draw(st.tuples(*[st.sampled_from([1, 4, 16])] * 3))
     rows = [
-        Row(each, data.draw(st.integers(0, 2**people - 1)), weights[each], number)
-        for number, each in enumerate(orders)
+        Row(each, data.draw(st.integers(0, 2**people - 1)), weights[each], number) for number, each in enumerate(orders)
     ]
     flat = data.draw(st.lists(st.integers(0, 9), min_size=count * people, max_size=count * people))
     totals = np.array(flat, dtype=np.int64).reshape(count, people)

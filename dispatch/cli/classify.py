@@ -1,0 +1,125 @@
+"""``dispatch classify``: what would become of a report, by the config folder's rules alone."""
+
+import sys
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+import msgspec
+
+from dispatch.cli.connections import clock_of
+from dispatch.cli.group import make_command
+from dispatch.cli.moments import local, span
+from dispatch.cli.options import as_json, with_settings
+from dispatch.cli.output import print_facts, print_json, print_rows
+from dispatch.config import load_config
+from dispatch.models.policy import URGENCIES
+from dispatch.rules.location import Place, locate
+from dispatch.rules.policy import Policy
+from dispatch.rules.promises import new_clocks, target_facts
+from dispatch.rules.triage import Classification, classify
+from dispatch.settings import Settings
+
+_PLACE = ("territory", "area_id", "building", "floor", "room", "asset_id")
+
+
+@make_command(
+    "classify", example='dispatch classify "3号楼402水龙头漏水"\ndispatch classify "no power" --building "Library" --json'
+)
+@click.argument("text")
+@click.option("--territory", help="The territory, if the channel knows it.")
+@click.option("--area", "area_id", help="The id of an area.")
+@click.option("--building", help="A building's name or alias.")
+@click.option("--floor", help="A floor.")
+@click.option("--room", help="A room.")
+@click.option("--asset", "asset_id", help="An asset's code.")
+@click.option("--category", help="What a form's category says.")
+@click.option("--trade-hint", help="What a channel thinks.")
+@click.option("--urgency-hint", type=click.Choice(URGENCIES), help="What a channel thinks.")
+@click.option("--hazard", "hazards", multiple=True, help="A hazard that was named; may be repeated.")
+@click.option("--impact", type=click.Choice(("item", "room", "floor", "building", "campus")), help="How far it reaches.")
+@click.option("--kind", default="repair", show_default=True, help="The kind of request.")
+@as_json
+@with_settings("config")
+def command(settings: Settings, text: str, *, as_json: bool, **said: Any) -> None:  # noqa: ANN401 -- options
+    """Say what trade and urgency TEXT gets (- reads it from standard input), where it is, and what it is promised.
+
+    Needs no server: it asks the rules of the config folder, and publishes nothing.
+    """
+    text = sys.stdin.read() if text == "-" else text
+    policy = load_config(settings.config)
+    place = locate(policy, {name: said.pop(name) for name in _PLACE}, text)
+    verdict = classify(policy, text=text, **said)
+    now = clock_of(settings).now()
+    document = _document(policy, place, verdict, now)
+    if as_json:
+        print_json(document)
+    else:
+        _print(policy, document)
+
+
+def _document(policy: Policy, place: Place, verdict: Classification, now: datetime) -> dict[str, Any]:
+    question = (verdict.urgency, verdict.trade, place.territory, place.area_path, verdict.kind)
+    promises = new_clocks(policy, question, now, triage=verdict.needs_front_desk)
+    mode = None if verdict.needs_front_desk else policy.mode(*question)
+    return {
+        "trade": verdict.trade,
+        "urgency": verdict.urgency,
+        "confidence": verdict.confidence_permille / 1000,
+        "source": verdict.source,
+        "evidence": verdict.evidence,
+        "hazards": verdict.hazards,
+        "requirements": msgspec.to_builtins(verdict.requirements),
+        "place": msgspec.to_builtins(place),
+        "goes_to": "front_desk" if mode is None else "matching",
+        "mode": mode.mode if mode else None,
+        "offer_expires_s": mode.expires if mode else None,
+        "sla_rule": policy.sla(*question).id,
+        "targets": [{**target_facts(clock), "ladder": clock.ladder} for clock in promises],
+        "policy_version": policy.version,
+    }
+
+
+def _print(policy: Policy, said: dict[str, Any]) -> None:
+    place = said["place"]
+    where = [policy.areas[area].name.zh for area in place["area_path"]]
+    print_facts(
+        (
+            ("trade", said["trade"] or "nobody can say"),
+            ("urgency", said["urgency"]),
+            ("confidence", f"{said['confidence']:.0%} ({said['source']})"),
+            ("evidence", said["evidence"]),
+            ("hazards", said["hazards"]),
+            ("needs", [_need(one) for one in said["requirements"]]),
+            ("territory", f"{place['territory']} ({place['source']})"),
+            ("place", " › ".join([*where, *(str(place[name]) for name in ("floor", "room") if place[name])])),
+            ("notes", place["notes"]),
+            ("then", _then(said)),
+            ("promises", f"row {said['sla_rule']}" + ("" if said["targets"] else ": none")),
+        )
+    )
+    zone = ZoneInfo(policy.site.timezone)
+    rows = [
+        [one["name"], span(one["target_s"]), one["calendar_id"], _due(one["due_at"], zone), one["ladder"]]
+        for one in said["targets"]
+    ]
+    if rows:
+        print_rows(("target", "within", "calendar", "due if reported now", "ladder"), rows)
+
+
+def _need(one: dict[str, Any]) -> str:
+    certificates = "".join(f" + {each}" for each in one.get("certificates", ()))
+    return f"{one.get('count', 1)} × {one['trade']} level {one.get('min_level', 1)}{certificates}"
+
+
+def _then(said: dict[str, Any]) -> str:
+    if said["goes_to"] == "front_desk":
+        return "the front desk says what it is"
+    if said["mode"] == "direct":
+        return "assigned directly to the best technician"
+    return f"offered to the best technician for {span(said['offer_expires_s'] or 0)}, then to the next"
+
+
+def _due(text: str, zone: ZoneInfo) -> str:
+    return local(datetime.fromisoformat(text), zone)

@@ -1,0 +1,67 @@
+"""``dispatch worker``: the engine in this process."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+import click
+
+from dispatch import log
+from dispatch.app import create_app
+from dispatch.cli.connections import ask_kafka, ask_redis, clock_of
+from dispatch.cli.group import FOUND, make_command
+from dispatch.cli.options import with_settings
+from dispatch.errors import DispatchError
+from dispatch.settings import ROLES, Role, Settings
+from dispatch.worker import STOP_WITHIN_S, run_until_stopped
+
+
+class Roles(click.ParamType):
+    """Names of roles with commas between them."""
+
+    name = "ROLE,…"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Role, ...]:
+        """See click."""
+        if isinstance(value, tuple):
+            return value
+        named = [each.strip() for each in str(value).split(",") if each.strip()]
+        unknown = [each for each in named if each not in ROLES]
+        if unknown or not named:
+            self.fail(f"no role {', '.join(unknown) or 'given'}; there are: {', '.join(ROLES)}", param, ctx)
+        return tuple(role for role in ROLES if role in named)
+
+
+@make_command("worker", example="dispatch worker\ndispatch worker --roles intake,clock --kafka broker-1:9092")
+@click.option("--roles", type=Roles(), default=",".join(ROLES), show_default=True, help="What this process does.")
+@with_settings("kafka", "redis", "config")
+@click.pass_context
+def command(ctx: click.Context, settings: Settings, roles: Sequence[Role]) -> None:
+    """Run the engine until SIGTERM or Ctrl-C.
+
+    As many workers as there are partitions share the work. Logs go to standard error: JSON lines, or pretty ones
+    on a terminal.
+    """
+    pretty = sys.stderr.isatty()
+    log.configure(settings.log_level, pretty=pretty)
+    try:
+        code = asyncio.run(_serve(settings, roles))
+    except DispatchError as error:
+        if pretty:
+            raise
+        log.get_log("worker").error("cannot run", error=str(error))
+        code = FOUND
+    ctx.exit(code)
+
+
+async def _serve(settings: Settings, roles: Sequence[Role]) -> int:
+    await ask_redis(settings)
+    await ask_kafka(settings)
+    app = create_app(settings, roles, clock=clock_of(settings))
+    try:
+        return await run_until_stopped(app)
+    except TimeoutError:
+        log.get_log("worker").warning("stopped the hard way", after_s=STOP_WITHIN_S)
+        return FOUND

@@ -1,0 +1,133 @@
+"""What is seen while the day goes by: counts every two seconds, and a line for what matters at once."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from datetime import timedelta
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from dispatch.demo.day import BEGIN, ZONE
+from dispatch.demo.stage import Heard, Stage
+from dispatch.rules.policy import Policy
+
+EVERY_S = 2.0
+COLUMNS = (
+    ("收到", "received"), ("开单", "opened"), ("合并", "merged"), ("派工", "assigned"), ("完工", "completed"),
+    ("关闭", "closed"), ("升级", "escalations"), ("死信", "dead letters"),
+)  # fmt: skip
+_CAUSES = {
+    "warned": "预警 warned", "breached": "超时 late", "person": "人工 by a person", "silence": "无人应答 nobody answers",
+    "urging": "催单 urged", "no_report": "未回单 no report", "emergency": "紧急 emergency",
+}  # fmt: skip
+_COUNTED = {
+    "work-order.opened": "opened", "work-order.merged": "merged", "work-order.assigned": "assigned",
+    "work-order.completed": "completed", "work-order.closed": "closed",
+}  # fmt: skip
+
+
+class Progress:
+    """Counts what the topics say, and says it."""
+
+    def __init__(self, console: Console, policy: Policy, *, plain: bool) -> None:
+        """``plain``: lines only, as for a pipe."""
+        self._console = console
+        self._policy = policy
+        self._plain = plain or not console.is_terminal
+        self._live: Live | None = None
+        self._orders: dict[str, Heard] = {}
+        self._seen: dict[str, set[str]] = {english: set() for _chinese, english in COLUMNS}
+
+    def say(self, line: str) -> None:
+        """One line of text that stays."""
+        self._console.print(Text(line), soft_wrap=True)
+
+    def published(self, request_id: str) -> None:
+        """A request is on its way."""
+        self._seen["received"].add(request_id)
+
+    async def hear(self, event: Heard) -> None:
+        """One event of any topic."""
+        if event.type == "input.refused":
+            self._seen["dead letters"].add(event.id)
+            return
+        if event.type == "escalation.raised":
+            self._seen["escalations"].add(event.id)
+            self._escalated(event)
+        if (column := _COUNTED.get(event.type)) is not None:
+            self._seen[column].add(event.subject)
+        if event.type == "work-order.opened":
+            self._orders[event.subject] = event
+        self._emergency(event)
+
+    def _emergency(self, event: Heard) -> None:
+        opened = self._orders.get(event.subject)
+        if opened is None or opened.data.get("urgency") != "emergency":
+            return
+        head = f"{_hour(event)} 紧急 EMERGENCY {opened.data['display_no']}"
+        if event.type == "work-order.opened":
+            self.say(f"{head} {self._what(event)}: {event.data['text'][:60]}")
+        elif event.type == "work-order.merged":
+            into = self._orders.get(event.data.get("into", ""))
+            self.say(f"{head} 合并到 merged into {into.data['display_no'] if into else event.data.get('into')}")
+        elif event.type == "work-order.assigned":
+            why = event.data.get("why") or {}
+            self.say(f"{head} → {event.data['technician_id']} {why.get('zh', '')} {why.get('en', '')}".rstrip())
+        elif event.type == "work-order.completed":
+            minutes = int((event.time - opened.time) / timedelta(minutes=1))
+            self.say(f"{head} 完工 completed after {minutes} min: {event.data.get('disposition')}")
+
+    def _escalated(self, event: Heard) -> None:
+        data = event.data
+        if data.get("cause") == "emergency":
+            return
+        opened = self._orders.get(event.subject)
+        number = opened.data["display_no"] if opened else event.subject
+        told = ", ".join(one["id"] for one in data.get("recipients", ()))
+        cause = _CAUSES.get(data.get("cause", ""), data.get("cause", ""))
+        what = " ".join(filter(None, (cause, data.get("clock"), data.get("reason"))))
+        self.say(f"{_hour(event)} 升级 escalation L{data.get('level')} {number} {what} → {told}")
+
+    def _what(self, event: Heard) -> str:
+        needs = event.data.get("requirements") or [{}]
+        trade = self._policy.document.trades.get(needs[0].get("trade", ""))
+        location = event.data.get("location") or {}
+        area = self._policy.areas.get(location.get("area_id") or "")
+        craft = f"{trade.name.zh} {trade.name.en}" if trade else "?"
+        return f"{craft} @ {area.name.zh} {area.name.en}" if area else craft
+
+    def line(self, stage: Stage) -> str:
+        """The counts as they stand."""
+        at = stage.now().astimezone(ZONE)
+        day = "+1" if at - BEGIN >= timedelta(hours=18) and at.date() != BEGIN.date() else "  "
+        counts = "  ".join(f"{zh} {en} {len(self._seen[en])}" for zh, en in COLUMNS)
+        return f"{at:%H:%M}{day} {counts}"
+
+    @contextlib.contextmanager
+    def shown(self) -> Iterator[None]:
+        """While this lasts, a terminal has its living line."""
+        if self._plain:
+            yield
+            return
+        with Live(Text(""), console=self._console, refresh_per_second=8, transient=True) as live:
+            self._live = live
+            try:
+                yield
+            finally:
+                self._live = None
+
+    async def keep_saying(self, stage: Stage) -> None:
+        """Every two seconds in a pipe; as it changes on a terminal."""
+        while True:
+            if self._live is not None:
+                self._live.update(Text(self.line(stage), style="bold"))
+                await asyncio.sleep(0.2)
+            else:
+                self.say(self.line(stage))
+                await asyncio.sleep(EVERY_S)
+
+
+def _hour(event: Heard) -> str:
+    return f"{event.time.astimezone(ZONE):%H:%M}"

@@ -1,0 +1,101 @@
+"""The report of done work, and all that a KPI needs in one event."""
+
+from dispatch.errors import Rejected
+from dispatch.rules import clocks
+from dispatch.rules.draft import (
+    Draft,
+    change_clocks,
+    end_escalations,
+    fact_time,
+    settle_clocks,
+    stop_clocks,
+    verdict_facts,
+)
+from dispatch.rules.escalating import owner_times
+from dispatch.rules.holds import off_hold, take_off_hold
+from dispatch.rules.legs import acted, current, leg_facts, leg_of, move_leg, release
+from dispatch.rules.lifecycle import permit
+from dispatch.rules.state import Clock, Data, Leg, Order, text_of
+
+_WORK = (
+    *("disposition", "fault_code", "cause_code", "remedy_code", "performed_by", "labour", "materials"),
+    *("visit_no", "expected_life_days", "downtime", "asset_id_confirmed", "asset_state_after", "checklist"),
+    *("standard_ref", "permits", "photos_before", "photos_after", "signature_ref", "customer_present"),
+    *("location_evidence", "followup_required", "billing", "contract_id"),
+)
+
+
+def complete(draft: Draft, order: Order, action: str, data: Data) -> None:
+    """The lead's work is done: the promises stop, the reporter is asked to accept. A helper's report ends their leg."""
+    permit(action, data["actor"]["role"], order)
+    leg = leg_of(order, data)
+    if leg.state == "offered":
+        raise Rejected("not-in-this-state", "an offer is accepted before its work is done", "assignment_id")
+    at = fact_time(draft, data)
+    if any(other.place < leg.place and other.state != "offered" for other in order.active_legs()):
+        order = take_off_hold(draft, order, data, leg)
+        facts = _work(data) | acted(data) | {"decided_at": draft.now_text}
+        move_leg(draft, order, current(order, leg), "completed", "work-order.completed", facts, at=at)
+        return
+    if order.state == "on_hold":
+        order = off_hold(draft, order, data)
+        leg = current(order, leg)
+    stopped, wrong = stop_clocks(draft, order, ("accept", "arrive", "make_safe", "resolve"), at)
+    order = draft.tell("work-order.completed", order, _completion(draft, order, leg, data, stopped), at=at)
+    order = settle_clocks(draft, order, stopped, wrong)
+    order = end_escalations(draft, order)
+    order = release(draft, order, "completed", ends=True)
+    _ask_to_accept(draft, order)
+
+
+def _ask_to_accept(draft: Draft, order: Order) -> None:
+    policy = draft.policy_of(order)
+    rule = policy.sla(order.urgency, order.trade, draft.territory.id, order.area_path, order.kind)
+    if "confirm" in rule.targets:
+        before = order.clocks.get("confirm")
+        version = before.version + 1 if before else 1
+        confirm = clocks.start(policy, rule, "confirm", draft.now, version=version)
+        change_clocks(draft, order, "clock.started", [confirm], "completed")
+
+
+def _work(data: Data) -> Data:
+    return {name: data[name] for name in _WORK if data.get(name) is not None}
+
+
+def _completion(draft: Draft, order: Order, leg: Leg, data: Data, stopped: list[Clock]) -> Data:
+    at = text_of(fact_time(draft, data))
+    technician = draft.technician(leg.technician_id)
+    acceptor = draft.policy_of(order).site.acceptor
+    facts = leg_facts(leg, "completed")
+    facts.update(_work(data))
+    facts.update(acted(data))
+    facts.update(
+        {
+            "state": "completed",
+            "owner": {"kind": acceptor.kind, "id": acceptor.id},
+            "decided_at": draft.now_text,
+            "clock_changes": stopped,
+            "times": {
+                "reported": text_of(order.reported_at),
+                "opened": text_of(order.opened_at),
+                "first_completed": at,
+                **order.times,
+                "completed": at,
+            },
+            "trade_reported": order.trade_reported,
+            "trade_final": order.trade,
+            "urgency_initial": order.urgency_initial,
+            "urgency_final": order.urgency,
+            "area_path": list(order.area_path),
+            "department_id": order.department_id,
+            "org_id": technician.org_id if technician else None,
+            "drill": order.drill,
+            "kind": order.kind,
+            "origin": order.origin,
+            "job_class": order.job_class,
+            "counters": order.counters,
+            "clocks": [verdict_facts(clock) for clock in (order.clocks | {one.name: one for one in stopped}).values()],
+            "time_by_owner": owner_times(order, draft.now),
+        }
+    )
+    return facts

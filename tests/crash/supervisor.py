@@ -1,0 +1,155 @@
+"""Worker processes: started, killed, stopped, and started again whenever they end."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tests.crash.stage import ROOT, Stage
+
+POLL_S = 0.05
+READY_WITHIN_S = 60.0
+
+
+class Worker:
+    """One worker by name; the process behind it changes."""
+
+    def __init__(self, stage: Stage, name: str, **environment: str) -> None:
+        self.stage = stage
+        self.name = name
+        self.log = stage.folder / f"{name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.starts = 0
+        self.expected_end = False
+        self._arm = stage.folder / f"arm-{name}"
+        self._ready = stage.folder / f"ready-{name}"
+        self._environment = environment
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs, stopped or not."""
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has come up."""
+        return self.alive and self._ready.exists()
+
+    def start(self) -> None:
+        """Start a process; it dies with this one."""
+        self._ready.unlink(missing_ok=True)
+        self.starts += 1
+        self.expected_end = False
+        environment = {**os.environ, **self.stage.environment(self.name, **self._environment)}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.crash.worker"],
+                cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    def arm(self, step: str, n: int = 1, do: str = "kill") -> None:
+        """Have it end (or stop) at the n-th passing of a step from now on."""
+        fresh = self._arm.with_suffix(".new")
+        fresh.write_text(json.dumps({"step": step, "n": n, "do": do, "armed_at": time.time()}))
+        fresh.replace(self._arm)
+        self.expected_end = True
+
+    @property
+    def armed(self) -> bool:
+        """Whether it still has to pass the step."""
+        return self._arm.exists()
+
+    def disarm(self) -> None:
+        """Forget the step."""
+        self._arm.unlink(missing_ok=True)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to its process, if there is one."""
+        self.expected_end = self.expected_end or number in {signal.SIGKILL, signal.SIGTERM}
+        if self.process is not None and self.alive:
+            self.process.send_signal(number)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether its process stands still (SIGSTOP)."""
+        if self.process is None or not self.alive:
+            return False
+        with open(f"/proc/{self.process.pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "T"
+
+
+class Supervisor:
+    """Keeps workers running, as an init system would."""
+
+    def __init__(self, workers: list[Worker], say: Callable[[str], None]) -> None:
+        self.workers = workers
+        self.ended_by_themselves = 0
+        self._say = say
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start all, and watch them."""
+        for worker in self.workers:
+            worker.start()
+        self._task = asyncio.create_task(self._watch())
+        await self.wait(lambda: all(worker.ready for worker in self.workers), READY_WITHIN_S, "workers to be ready")
+
+    async def _watch(self) -> None:
+        while True:
+            for worker in self.workers:
+                if not worker.alive:
+                    if not worker.expected_end:
+                        self.ended_by_themselves += 1
+                        self._say(f"{worker.name} ended by itself: {last_words(worker)}")
+                    worker.start()
+            await asyncio.sleep(POLL_S)
+
+    async def wait(self, met: Callable[[], bool], timeout_s: float, what: str) -> float:
+        """Wait until a condition is met; how long it took. Raises TimeoutError that says what was waited for."""
+        began_s = time.monotonic()
+        while not met():
+            if time.monotonic() - began_s > timeout_s:
+                words = "; ".join(f"{worker.name}: {last_words(worker)}" for worker in self.workers)
+                raise TimeoutError(f"waited {timeout_s:.0f} s for {what}. {words}")
+            await asyncio.sleep(POLL_S)
+        return time.monotonic() - began_s
+
+    async def stop(self, *, kill: bool = False) -> None:
+        """Stop all, politely."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for worker in self.workers:
+            worker.signal(signal.SIGKILL if kill else signal.SIGTERM)
+        deadline_s = time.monotonic() + 20
+        while any(worker.alive for worker in self.workers) and time.monotonic() < deadline_s:
+            await asyncio.sleep(POLL_S)
+        for worker in self.workers:
+            worker.signal(signal.SIGKILL)
+            if worker.process is not None:
+                worker.process.wait()
+
+
+def last_words(worker: Worker, lines: int = 3) -> str:
+    """The end of a worker's log."""
+    try:
+        text = worker.log.read_text(errors="replace")
+    except OSError:
+        return ""
+    return " | ".join(line[-300:] for line in text.splitlines()[-lines:])
+
+
+def log_lines(workers: list[Worker], event: str) -> list[dict[str, Any]]:
+    """The canonical log lines of one kind, of all workers."""
+    found: list[dict[str, Any]] = []
+    for worker in workers:
+        if worker.log.exists():
+            for line in worker.log.read_text(errors="replace").splitlines():
+                if f'"event": "{event}"' in line:
+                    found.append(json.loads(line))
+    return found

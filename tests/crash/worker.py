@@ -1,0 +1,91 @@
+"""A worker that dies where it is told: ``python -m tests.crash.worker``, started by the supervisor.
+
+The file ``arm-NAME`` in the run's folder holds ``{"step": …, "n": …, "do": "kill" | "stop"}``: at the n-th passing
+of the step from then on the process sends itself SIGKILL or SIGSTOP, having noted it in the file ``hits``.
+"""
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from dispatch.agents import publisher
+from dispatch.app import create_app
+from dispatch.log import configure
+from dispatch.settings import read_settings
+from dispatch.worker import run_until_stopped
+from tests.crash import broken
+
+PR_SET_PDEATHSIG = 1
+SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+
+
+class Failpoints:
+    """Told each step as it is passed; ends or stops the process where the arm file says."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._arm = folder / f"arm-{name}"
+        self._hits = folder / "hits"
+        self._name = name
+        self._text = ""
+        self._left = 0
+
+    def armed(self, step: str) -> dict[str, Any] | None:
+        """What is to happen at this step, None when nothing is."""
+        try:
+            text = self._arm.read_text()
+        except FileNotFoundError:
+            return None
+        armed: dict[str, Any] = json.loads(text)
+        if text != self._text:
+            self._text, self._left = text, int(armed["n"])
+        return armed if armed["step"] == step else None
+
+    def __call__(self, step: str) -> None:
+        """A step is passed."""
+        armed = self.armed(step)
+        if armed is None:
+            return
+        self._left -= 1
+        if self._left > 0:
+            return
+        self._arm.unlink(missing_ok=True)
+        with self._hits.open("a") as hits:
+            hits.write(json.dumps({"at": time.time(), "worker": self._name, **armed}) + "\n")
+        os.kill(os.getpid(), SIGNALS[armed["do"]])
+
+
+def watch_publishing(steps: Failpoints) -> None:
+    """Pass ``publish.group`` when one topic partition's part of a publication is on the broker, others not."""
+    send = publisher._send_group
+
+    async def watched(*args: Any) -> Any:
+        futures = await send(*args)
+        if steps.armed("publish.group"):
+            await asyncio.gather(*(future for future, _count in futures))
+            steps("publish.group")
+        return futures
+
+    publisher._send_group = watched
+
+
+async def main() -> int:
+    """Run until SIGTERM, or until a failpoint ends it."""
+    folder, name = Path(os.environ["CRASH_FOLDER"]), os.environ["CRASH_NAME"]
+    steps = Failpoints(folder, name)
+    watch_publishing(steps)
+    settings = read_settings()
+    kwargs = broken.breakage(os.environ.get("CRASH_BROKEN", ""), settings)
+    app = create_app(settings, steps=steps, **kwargs)
+    return await run_until_stopped(app, on_ready=(folder / f"ready-{name}").touch)
+
+
+if __name__ == "__main__":
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    configure("info")
+    sys.exit(asyncio.run(main()))
