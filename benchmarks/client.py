@@ -7,7 +7,7 @@ with a decoder that looks at three fields, and each is answered with one ``compl
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import ConsumerRecord
 
+from benchmarks.common import Child
 from dispatch.topics import ACTIONS, ASSIGNMENTS, REQUESTS
 
 BATCH_BYTES = 1024 * 1024
@@ -183,7 +184,7 @@ class Flow:
 
 
 async def drive(
-    client: Client, values: Sequence[bytes], window: int, check: Callable[[], None], *, engine: bool, topics: tuple[str, str]
+    client: Client, values: Sequence[bytes], window: int, worker: Child, *, engine: bool, topics: tuple[str, str]
 ) -> tuple[list[float], set[bytes]]:
     """Send all values to ``topics[0]``, read an answer to each from ``topics[1]``: when each came, and their ids.
 
@@ -199,9 +200,10 @@ async def drive(
             if feeding.done():
                 feeding.result()
             if not records:
-                check()
+                worker.check()
                 if time.perf_counter() - last_s > STALLED_S:
-                    raise RuntimeError(f"{len(values) - len(flow.arrivals_s)} of {len(values)} answers are missing")
+                    missing = len(values) - len(flow.arrivals_s)
+                    raise RuntimeError(f"{missing} of {len(values)} answers are missing; the worker says:\n{worker.tail()}")
                 continue
             last_s = time.perf_counter()
             if engine:
@@ -222,7 +224,7 @@ async def count_types(client: Client, topic: str, wanted: bytes, most: int, sinc
     found: set[bytes] = set()
     async with client.reading(topic, from_start=True) as consumer:
         last_s = time.perf_counter()
-        while len(found) < most and time.perf_counter() - last_s < 20.0:
+        while len(found) < most and time.perf_counter() - last_s < STALLED_S:
             for record in fetched(await consumer.getmany(timeout_ms=IDLE_MS)):
                 last_s = time.perf_counter()
                 if type_of(record) == wanted:

@@ -67,13 +67,13 @@ async def engine_round(bench: Bench, given: argparse.Namespace, client: Client, 
             await prepare(client, worker.check)
         say("warm up")
         warm = requests(f"w{number}", WARM_UP)
-        await drive(client, warm, WARM_UP, worker.check, engine=True, topics=engine_topics())
+        await drive(client, warm, WARM_UP, worker, engine=True, topics=engine_topics())
         values = requests(f"e{number}", given.orders)
         gc.collect()
         cpu_s, mine_s = worker.cpu_s(), _own_cpu_s()
         began_s = time.perf_counter()
         arrivals_s, seen = await drive(
-            client, values, given.window, worker.check, engine=True, topics=engine_topics()
+            client, values, given.window, worker, engine=True, topics=engine_topics()
         )
         took_s = time.perf_counter() - began_s
         cpu_s, mine_s = worker.cpu_s() - cpu_s, _own_cpu_s() - mine_s
@@ -114,10 +114,10 @@ async def baseline_round(bench: Bench, given: argparse.Namespace, client: Client
     values = requests(f"b{number}", given.orders)
     topics = (faust_pass.SOURCE, faust_pass.TARGET)
     with child("faust", ["benchmarks.faust_pass"], bench.env(bench.folder), bench.folder) as worker:
-        await drive(client, requests(f"v{number}", WARM_UP), WARM_UP, worker.check, engine=False, topics=topics)
+        await drive(client, requests(f"v{number}", WARM_UP), WARM_UP, worker, engine=False, topics=topics)
         gc.collect()
         cpu_s = worker.cpu_s()
-        arrivals_s, _ = await drive(client, values, given.window, worker.check, engine=False, topics=topics)
+        arrivals_s, _ = await drive(client, values, given.window, worker, engine=False, topics=topics)
         cpu_s = worker.cpu_s() - cpu_s
     found = {"rate": round(steady_rate(arrivals_s)), "cpu_us_per_message": round(cpu_s / given.orders * 1e6)}
     say(f"faust round {number + 1}: {found}")

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from aiokafka.partitioner import murmur2
@@ -27,6 +28,7 @@ log = get_log("app")
 GC_THRESHOLDS = (20_000, 20, 50)
 
 
+@lru_cache(maxsize=65536)
 def partition_of(key: str, partitions: int) -> int:
     """The lane of a key: Kafka's own partitioner, so that any client that sends by key agrees."""
     return int((murmur2(key.encode()) & 0x7FFFFFFF) % partitions)
@@ -156,10 +158,11 @@ class Engine(Service):
         await self.publisher.stop()
         await self.redis.aclose()
 
-    async def start_intake(self, common: dict[str, Any], _incarnations: dict[str, str]) -> None:
+    async def start_intake(self, common: dict[str, Any], incarnations: dict[str, str]) -> None:
         """Requests and actions become commands."""
         intake = Intake(
             **common,
+            incarnations=incarnations,
             dead_partitions=self.settings.partitions,
             future_tolerance_s=self.settings.future_tolerance_s,
         )

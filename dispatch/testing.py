@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from dispatch.invariants import Auditor, check_territory, packed_finals
+from dispatch.invariants import Auditor, check_territory, must, packed_finals
 from dispatch.models.commands import Command, decode_command, encode_command
 from dispatch.rules.batch import Refusal, decide_batch, retime, state_hash
 from dispatch.rules.events import Event
@@ -64,9 +64,17 @@ class Day:
     # what happens ---------------------------------------------------------------------------------------------
 
     def technician(
-        self, technician_id: str, *, skills: Mapping[str, int], certificates: Sequence[str] = (),
-        capacity: int = 3, serves: Sequence[str] = (), territory: str | None = None, hours: float | None = 12,
-        version: int = 1, **data: Any,
+        self,
+        technician_id: str,
+        *,
+        skills: Mapping[str, int],
+        certificates: Sequence[str] = (),
+        capacity: int = 3,
+        serves: Sequence[str] = (),
+        territory: str | None = None,
+        hours: float | None = 12,
+        version: int = 1,
+        **data: Any,
     ) -> str:
         """Put somebody on the roster and, for ``hours`` from now, on shift (None: on no shift)."""
         home = territory or self._home
@@ -94,8 +102,16 @@ class Day:
         self.say(f"shift.{state}", data, to=self._routes[technician_id])
 
     def report(
-        self, text: str, *, trade: str | None = None, room: str | None = None, building: str = "b1",
-        urgency: str = "normal", by: str = "reporter", order_id: str | None = None, territory: str | None = None,
+        self,
+        text: str,
+        *,
+        trade: str | None = None,
+        room: str | None = None,
+        building: str = "b1",
+        urgency: str = "normal",
+        by: str = "reporter",
+        order_id: str | None = None,
+        territory: str | None = None,
         **data: Any,
     ) -> str:
         """A fault is reported and, as intake would have classified it, opened; the id of its order.
@@ -139,8 +155,15 @@ class Day:
         return found
 
     def act(
-        self, action: str, order_id: str, *, by: str, role: str | None = None, at: datetime | str | None = None,
-        action_id: str | None = None, **data: Any,
+        self,
+        action: str,
+        order_id: str,
+        *,
+        by: str,
+        role: str | None = None,
+        at: datetime | str | None = None,
+        action_id: str | None = None,
+        **data: Any,
     ) -> str:
         """Somebody does something to an order; the id of the action. ``at`` is when, if keyed in later."""
         performed_at = moment_of(at) if isinstance(at, str) else at or self.now
@@ -153,19 +176,34 @@ class Day:
         if action == "complete":
             said = {"visit_no": 1, "disposition": "fixed", "assignment_id": self._assignment(order_id, by)} | said
         return self.say(
-            "act", {"action": action, "data": said}, to=self._route(order_id), order_id=order_id,
-            at=performed_at, command_id=action_id,
+            "act",
+            {"action": action, "data": said},
+            to=self._route(order_id),
+            order_id=order_id,
+            at=performed_at,
+            command_id=action_id,
         )
 
     def say(
-        self, kind: str, data: Data, *, to: str | None = None, order_id: str | None = None,
-        at: datetime | None = None, command_id: str | None = None,
+        self,
+        kind: str,
+        data: Data,
+        *,
+        to: str | None = None,
+        order_id: str | None = None,
+        at: datetime | None = None,
+        command_id: str | None = None,
     ) -> str:
         """Have a territory decide any command; its id."""
         found = command_id or f"{self.policy.tenant}:story:{self._number()}"
         command = Command(
-            id=found, type=kind, tenant=self.policy.tenant, territory=to or self._home, data=data,
-            time=text_of(at or self.now), order_id=order_id,
+            id=found,
+            type=kind,
+            tenant=self.policy.tenant,
+            territory=to or self._home,
+            data=data,
+            time=text_of(at or self.now),
+            order_id=order_id,
         )
         if self._collecting is not None:
             self._collecting.append(command)
@@ -254,8 +292,12 @@ class Day:
         lane.batches += 1
         position = {"incarnation": "story", "partition": 0, "offset": self._numbers}
         decided = decide_batch(
-            territory, [decode_command(encode_command(one)) for one in commands], self.policies, self.now,
-            f"batch-{lane.batches}", {"dispatch.commands": position},
+            territory,
+            [decode_command(encode_command(one)) for one in commands],
+            self.policies,
+            self.now,
+            f"batch-{lane.batches}",
+            {"dispatch.commands": position},
         )
         self.events += decided.events
         self.refused += decided.refused
@@ -275,7 +317,7 @@ class Day:
         copy = lane.auditor.copy
         ours = state_hash(lane.territory, packed_finals(lane.finals))
         theirs = state_hash(copy, packed_finals(copy.recalled))
-        assert ours == theirs, "I8 the log leads to another state"
+        must(ours == theirs, "I8 the log leads to another state")
         check_territory(lane.territory)
 
     def _number(self) -> int:

@@ -76,23 +76,26 @@ class Timekeeper:
     async def handle(self, batch: Batch) -> None:
         """Look at one lane: send what is due as one command a territory; remember when to look again."""
         now = self.clock.now()
+        now_ms = int(now.timestamp() * 1000)
         out: list[Record] = []
         next_ms: list[int] = []
-        for key in self.keys(batch.lane):
-            try:
-                due, following = await self.store.due(key, int(now.timestamp() * 1000), MOST_TIMERS)
-            except UNREACHABLE as error:
-                log.warning("store is away", error=type(error).__name__)
-                break
-            if due and self._is_news(key, due):
-                out.append(self._command(key, due, text_of(now)))
-            if following is not None:
-                next_ms.append(following)
+        try:
+            keys = self.keys(batch.lane)
+            for key, first_ms in zip(keys, await self.store.next_due(keys), strict=True):
+                if first_ms is not None and first_ms > now_ms:
+                    next_ms.append(first_ms)
+                elif first_ms is not None:
+                    due, following = await self.store.due(key, now_ms, MOST_TIMERS)
+                    next_ms += [following] if following is not None else []
+                    if due and self._is_news(key, due):
+                        out.append(self._command(key, due, text_of(now)))
+        except UNREACHABLE as error:
+            log.warning("store is away", error=type(error).__name__)
         self.steps("clock.read")
         if out:
             await self.publisher.publish(out)
         self.steps("clock.published")
-        wait_s = (min(next_ms) - now.timestamp() * 1000) / 1000 / self.clock.speed if next_ms else LONGEST_SLEEP_S
+        wait_s = (min(next_ms) - now_ms) / 1000 / self.clock.speed if next_ms else LONGEST_SLEEP_S
         ceiling_s = max(SHORTEST_SLEEP_S, LONGEST_SLEEP_S / self.clock.speed)
         if batch.lane in self.lanes:
             self.lanes[batch.lane] = time.monotonic() + min(max(wait_s, SHORTEST_SLEEP_S), ceiling_s)

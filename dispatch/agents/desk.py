@@ -55,10 +55,10 @@ class Lane:
 
 @dataclass(slots=True)
 class Parsed:
-    """A batch's commands by territory, and the records they came from."""
+    """A batch's commands by territory, and the record that each (by identity: ids may repeat) came from."""
 
     commands: dict[TerritoryKey, list[Command]] = field(default_factory=dict)
-    records: dict[str, ConsumerRecord] = field(default_factory=dict)
+    records: dict[int, ConsumerRecord] = field(default_factory=dict)
     positions: dict[TerritoryKey, dict[str, int]] = field(default_factory=dict)
     letters: list[wire.Letter] = field(default_factory=list)
 
@@ -210,7 +210,7 @@ class Desk:
                     )
                     continue
                 parsed.commands.setdefault(key, []).append(command)
-                parsed.records[command.id] = record
+                parsed.records[id(command)] = record
         return parsed
 
     def _command(self, lane: Lane, record: ConsumerRecord) -> Command:
@@ -265,7 +265,9 @@ class Desk:
         self._batches += 1
         positions: dict[str, Data] = dict(territory.positions)
         for topic in lanes.INPUTS:
-            offset = parsed.positions.get(key, {}).get(topic, positions.get(topic, {}).get("offset", -1))
+            offset = parsed.positions.get(key, {}).get(topic, positions.get(topic, {}).get("offset"))
+            if offset is None:
+                continue
             positions[topic] = {
                 "incarnation": self.incarnations[topic],
                 "partition": lane.number,
@@ -283,7 +285,7 @@ class Desk:
         entries: list[tuple[Held | None, int, wire.Entry]] = []
         for key, one in decided.items():
             held = lane.territories[key]
-            refused = [wire.refused_letter(parsed.records[r.command.id], r) for r in one.refused]
+            refused = [wire.refused_letter(parsed.records[id(r.command)], r) for r in one.refused]
             for refusal in one.refused:
                 log.warning(
                     "refused",
@@ -339,7 +341,7 @@ class Desk:
             except MessageSizeTooLargeError:
                 letter = wire.oversize_letter(record, self.tenant, recorded)
                 ends |= await self.publisher.publish([wire.letter_record(letter, record.partition)])
-                log.error("the broker refuses a record", topic=record.topic, bytes=len(record.value))
+                log.exception("the broker refuses a record", topic=record.topic, bytes=len(record.value))
         return ends
 
     # helpers --------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Intake: what people publish becomes the lanes' ordered input. Parse, load, decide, save, publish; nothing else.
+"""Intake: what people publish becomes the lanes' ordered input. Parse, load (and fix routes), decide, publish.
 
 Requests are validated, located and classified; actions are validated, authorised and routed. Names and numbers of
 people stay in the people store. Intake keeps no state between batches, so that repeating one is harmless.
@@ -71,11 +71,9 @@ class Draft(msgspec.Struct, kw_only=True):
     type: str
     data: Data
     order_id: str | None = None
+    route_of: str
     people: dict[str, tuple[str, bytes]] = {}
-    route_of: str | None = None
     proposed: str | None = None
-    territory: str | None = None
-    urgent: bool = False
 
 
 class Intake:
@@ -90,6 +88,7 @@ class Intake:
         policies: PolicyBook,
         clock: Clock,
         lane_of: Callable[[str], int],
+        incarnations: Mapping[str, str],
         dead_partitions: int,
         future_tolerance_s: int,
         steps: Callable[[str], None] = lambda _name: None,
@@ -101,6 +100,7 @@ class Intake:
         self.policies = policies
         self.clock = clock
         self.lane_of = lane_of
+        self.incarnations = incarnations
         self.dead_partitions = dead_partitions
         self.tolerance = timedelta(seconds=future_tolerance_s)
         self.steps = steps
@@ -123,11 +123,8 @@ class Intake:
         drafts, out = self._parse(batch.records, now)
         self.steps("intake.read")
         subjects, routes = await self._load(drafts)
-        drafts, unroutable = self._decide(drafts, subjects, routes)
-        out.extend(unroutable)
-        in_force = await self._save(drafts)
         self.steps("intake.saved")
-        out.extend(self._command(draft, in_force) for draft in drafts)
+        out.extend(self._decide(drafts, subjects, routes))
         if out:
             await self.publisher.publish(out)
         self.steps("intake.published")
@@ -153,7 +150,7 @@ class Intake:
             except Rejected as error:
                 letters.append(self._refuse(record, error))
             except ValidationError as error:
-                letters.append(self._refuse(record, rejected(error)))
+                letters.append(self._refuse(record, rejected(error) if _is_text(record) else _NOT_UTF8))
         return drafts, letters
 
     def _refuse(self, record: ConsumerRecord, error: Rejected) -> Record:
@@ -267,7 +264,7 @@ class Intake:
             type="act",
             data={"action": name, "data": data},
             order_id=action.work_order_id,
-            people={action.actor.id: _person(PersonRef(id=action.actor.id), [])} if person else {},
+            people={action.actor.id: (_new_subject(), b"")} if person else {},
             route_of=action.work_order_id.split("-", 1)[0],
         )
 
@@ -299,44 +296,42 @@ class Intake:
             if skill["trade"] not in policy.trades:
                 raise Rejected("unknown-trade", f"no trade {skill['trade']!r}", f"skills.{number}.trade")
 
-    # load, decide, save ---------------------------------------------------------------------------------------
+    # load, decide ---------------------------------------------------------------------------------------
 
     async def _load(self, drafts: Sequence[Draft]) -> tuple[dict[str, str], dict[str, str]]:
-        """The subject ids of the people named, and the routes that are fixed already."""
-        people = {person: given for draft in drafts for person, given in draft.people.items()}
-        known = [draft.route_of for draft in drafts if draft.route_of and draft.proposed is None]
-        subjects, routes = await asyncio.gather(
+        """The subject ids of the people named, and the routes in force: fixed now for what is new."""
+        people: dict[str, tuple[str, bytes]] = {}
+        for draft in drafts:
+            for person, (proposed, details) in draft.people.items():
+                if details or person not in people:
+                    people[person] = (proposed, details)
+        fresh = {draft.route_of: draft.proposed for draft in drafts if draft.proposed}
+        known = [draft.route_of for draft in drafts if not draft.proposed and draft.route_of not in fresh]
+        subjects, fixed, routes = await asyncio.gather(
             self._patiently(lambda: self.store.subjects(self.tenant, people)),
+            self._patiently(lambda: self.store.fix_routes(self.tenant, fresh)),
             self._patiently(lambda: self.store.routes(self.tenant, known)),
         )
-        return subjects, routes
+        return subjects, routes | fixed
 
     def _decide(
         self, drafts: Sequence[Draft], subjects: Mapping[str, str], routes: Mapping[str, str]
-    ) -> tuple[list[Draft], list[Record]]:
-        """Put subject ids where people stood; what has no route and can have none is refused."""
-        kept: list[Draft] = []
-        letters: list[Record] = []
-        fresh = {draft.route_of: draft.proposed for draft in drafts if draft.proposed}
+    ) -> list[Record]:
+        """Put subject ids where people stood, and send each input its way; what has no route is refused."""
+        out: list[Record] = []
         for draft in drafts:
             for person in draft.people:
                 _pseudonymise(draft, subjects[person])
-            if draft.proposed is None and draft.route_of not in routes and draft.route_of not in fresh:
-                what = "technician" if draft.type != "act" else "order"
+            route = routes.get(draft.route_of)
+            if route is None:
+                what = "order" if draft.type == "act" else "technician"
                 error = Rejected(f"unknown-{what}", f"nobody here knows {draft.route_of}")
-                letters.append(self._refuse(draft.record, error))
-                continue
-            draft.territory = routes.get(draft.route_of or "")
-            kept.append(draft)
-        return kept, letters
+                out.append(self._refuse(draft.record, error))
+            else:
+                out.append(self._command(draft, route))
+        return out
 
-    async def _save(self, drafts: Sequence[Draft]) -> dict[str, str]:
-        """Fix the routes of what is new; the routes in force."""
-        proposed = {draft.route_of: draft.proposed for draft in drafts if draft.proposed and draft.route_of}
-        return await self._patiently(lambda: self.store.fix_routes(self.tenant, proposed))
-
-    def _command(self, draft: Draft, in_force: Mapping[str, str]) -> Record:
-        route = draft.territory or in_force[draft.route_of or ""]
+    def _command(self, draft: Draft, route: str) -> Record:
         territory, _bar, lane = route.partition("|")
         key = f"{self.tenant}:{territory}"
         incoming, record = draft.incoming, draft.record
@@ -351,7 +346,12 @@ class Intake:
             order_id=draft.order_id,
             correlation=data.get("request_id"),
             traceparent=incoming.attributes.get("traceparent"),
-            origin={"topic": record.topic, "partition": record.partition, "offset": record.offset},
+            origin={
+                "topic": record.topic,
+                "incarnation": self.incarnations[record.topic],
+                "partition": record.partition,
+                "offset": record.offset,
+            },
         )
         topic = COMMANDS_URGENT if lane == "u" else COMMANDS
         return Record(topic, self.lane_of(key), key.encode(), encode_command(command))
@@ -434,7 +434,23 @@ def _person(person: PersonRef, contacts: Sequence[str]) -> tuple[str, bytes]:
     details = person.model_dump(mode="json", exclude_none=True)
     if contacts:
         details["contacts_in_text"] = list(contacts)
-    return f"s{uuid.uuid4().hex[:20]}", msgspec.json.encode(details)
+    return _new_subject(), msgspec.json.encode(details)
+
+
+def _new_subject() -> str:
+    """An id that leads nowhere but into the people store."""
+    return f"s{uuid.uuid4().hex[:20]}"
+
+
+def _is_text(record: ConsumerRecord) -> bool:
+    try:
+        (record.value or b"").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+_NOT_UTF8 = Rejected("bad-encoding", "the data is not UTF-8")
 
 
 def _pseudonymise(draft: Draft, subject_id: str) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import click
@@ -14,6 +14,7 @@ from dispatch.cli.moments import local, span
 from dispatch.cli.options import as_json, with_settings
 from dispatch.cli.output import print_facts, print_json, print_rows
 from dispatch.config import load_config
+from dispatch.models.base import Impact
 from dispatch.models.policy import URGENCIES
 from dispatch.rules.location import Place, locate
 from dispatch.rules.policy import Policy
@@ -25,7 +26,7 @@ _PLACE = ("territory", "area_id", "building", "floor", "room", "asset_id")
 
 
 @make_command(
-    "classify", example='dispatch classify "3号楼402水龙头漏水"\ndispatch classify "no power" --building "Library" --json'
+    "classify", example='dispatch classify "3号楼402水龙头漏水"\ndispatch classify "no power" --building Library --json'
 )
 @click.argument("text")
 @click.option("--territory", help="The territory, if the channel knows it.")
@@ -38,11 +39,11 @@ _PLACE = ("territory", "area_id", "building", "floor", "room", "asset_id")
 @click.option("--trade-hint", help="What a channel thinks.")
 @click.option("--urgency-hint", type=click.Choice(URGENCIES), help="What a channel thinks.")
 @click.option("--hazard", "hazards", multiple=True, help="A hazard that was named; may be repeated.")
-@click.option("--impact", type=click.Choice(("item", "room", "floor", "building", "campus")), help="How far it reaches.")
+@click.option("--impact", type=click.Choice(get_args(Impact)), help="How far it reaches.")
 @click.option("--kind", default="repair", show_default=True, help="The kind of request.")
 @as_json
 @with_settings("config")
-def command(settings: Settings, text: str, *, as_json: bool, **said: Any) -> None:  # noqa: ANN401 -- options
+def command(settings: Settings, text: str, *, as_json: bool, **said: Any) -> None:
     """Say what trade and urgency TEXT gets (- reads it from standard input), where it is, and what it is promised.
 
     Needs no server: it asks the rules of the config folder, and publishes nothing.

@@ -61,9 +61,9 @@ def run(work: Callable[[], Awaitable[T]], settings: Settings, *, kafka: bool = T
     except UNREACHABLE as error:
         raise _no_redis(settings, error) from None
     except KafkaError as error:
-        raise CommandError(f"Kafka refuses: {error or type(error).__name__}") from None
+        raise CommandError(f"Kafka refuses: {error!r}") from None
     except RedisError as error:
-        raise CommandError(f"Redis refuses: {error or type(error).__name__}") from None
+        raise CommandError(f"Redis refuses: {error!r}") from None
 
 
 def _be_quiet() -> None:
@@ -95,7 +95,7 @@ async def ask_redis(settings: Settings) -> None:
         raise ConfigError("environment", None, f"DISPATCH_REDIS: {error}", "redis://host:port/0") from None
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
-            await redis.ping()  # type: ignore[misc]  # redis-py: sync or async
+            await redis.ping()
     except (RedisError, OSError) as error:
         raise _no_redis(settings, error) from None
     finally:
@@ -104,8 +104,7 @@ async def ask_redis(settings: Settings) -> None:
 
 def _no_kafka(settings: Settings, error: BaseException) -> UnreachableError:
     return UnreachableError(
-        f"Kafka does not answer at {settings.kafka} ({_why(error)}): "
-        f"set DISPATCH_KAFKA (host:port) or --kafka{_TRY}"
+        f"Kafka does not answer at {settings.kafka} ({_why(error)}): set DISPATCH_KAFKA (host:port) or --kafka{_TRY}"
     )
 
 
@@ -113,8 +112,7 @@ def _no_redis(settings: Settings, error: BaseException) -> UnreachableError:
     place = urlsplit(settings.redis)
     address = place.netloc.rpartition("@")[2] or place.path
     return UnreachableError(
-        f"Redis does not answer at {address} ({_why(error)}): "
-        f"set DISPATCH_REDIS (redis://host:port/0) or --redis{_TRY}"
+        f"Redis does not answer at {address} ({_why(error)}): set DISPATCH_REDIS (redis://host:port/0) or --redis{_TRY}"
     )
 
 

@@ -36,7 +36,7 @@ class Entry(NamedTuple):
 class Commands(click.Group):
     """Commands by name, each imported from its module (as the attribute ``command``) when it is needed."""
 
-    def __init__(self, *, table: Mapping[str, Entry], **options: Any) -> None:  # noqa: ANN401 -- click's own
+    def __init__(self, *, table: Mapping[str, Entry], **options: Any) -> None:
         """``table``: name of a command -> where it is."""
         options.setdefault("no_args_is_help", True)
         super().__init__(**options)
@@ -69,7 +69,7 @@ class Commands(click.Group):
             ctx.fail(f"no command {args[0]!r}; there are: {', '.join(self.table)}")
         return super().resolve_command(ctx, args)
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 -- click's own
+    def invoke(self, ctx: click.Context) -> Any:
         """Run the command; errors that are expected become a line on standard error and an exit code."""
         try:
             return super().invoke(ctx)

@@ -13,7 +13,7 @@ _GIVEN_S: Final = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
 
 def span(seconds: float) -> str:
     """``4800`` -> ``1 h 20 min``: the two largest units."""
-    left, parts = int(abs(seconds)), []
+    left, parts = int(abs(seconds)), list[str]()
     for size, unit in _UNITS:
         if left >= size or (unit == "s" and not parts):
             parts.append(f"{left // size} {unit}")
@@ -37,9 +37,7 @@ class Since(click.ParamType):
 
     name = "AGO|TIME"
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """See click."""
         if isinstance(value, datetime):
             return value
@@ -49,5 +47,5 @@ class Since(click.ParamType):
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
-            self.fail(f"{text!r} is neither a duration such as 2h nor a time such as 2026-03-02T08:00:00+08:00", param, ctx)
+            self.fail(f"{text!r} is neither a span such as 2h nor a time such as 2026-03-02T08:00:00+08:00", param, ctx)
         return moment.astimezone(UTC)

@@ -27,7 +27,7 @@ def with_settings(*names: str) -> Callable[[Work], Work]:
 
     def decorate(work: Work) -> Work:
         @wraps(work)
-        def with_read_settings(*args: Any, **values: Any) -> Any:  # noqa: ANN401 -- options of any type
+        def with_read_settings(*args: Any, **values: Any) -> Any:
             chosen = {name: values.pop(name) for name in names}
             return work(*args, settings=read_settings(**chosen), **values)
 
@@ -41,7 +41,7 @@ def with_given(*names: str) -> Callable[[Work], Work]:
 
     def decorate(work: Work) -> Work:
         @wraps(work)
-        def with_what_was_given(*args: Any, **values: Any) -> Any:  # noqa: ANN401
+        def with_what_was_given(*args: Any, **values: Any) -> Any:
             chosen = {name: values.pop(name) for name in names}
             return work(*args, given={name: one for name, one in chosen.items() if one is not None}, **values)
 

@@ -24,12 +24,12 @@ def console() -> Console:
     return Console(file=click.get_text_stream("stdout"), highlight=False)
 
 
-def to_json(value: Any) -> str:  # noqa: ANN401 -- whatever can be JSON
+def to_json(value: Any) -> str:
     """One line of JSON; moments as RFC 3339, structs as objects."""
     return msgspec.json.encode(value).decode()
 
 
-def print_json(value: Any) -> None:  # noqa: ANN401
+def print_json(value: Any) -> None:
     """One JSON document, indented for people on a terminal."""
     text = to_json(value)
     click.echo(msgspec.json.format(text, indent=2) if console().is_terminal else text)
@@ -51,8 +51,8 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[object]], *, titl
             click.echo("\t".join(clean(cell) for cell in row))
         return
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
-    for name in columns:
-        table.add_column(name.capitalize(), overflow="fold")
+    for number, name in enumerate(columns):
+        table.add_column(name.replace("_", " ").capitalize(), overflow="fold", no_wrap=number == 0)
     for row in rows:
         table.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in map(clean, row)))
     out.print(table)

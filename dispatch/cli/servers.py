@@ -12,7 +12,7 @@ from dispatch.cli.output import print_json, say
 from dispatch.embedded import EmbeddedError, embedded
 
 
-@make_command("servers", example="dispatch servers --folder .dispatch > servers.env &\n. ./servers.env && dispatch worker")
+@make_command("servers", example="dispatch servers > servers.env &\n. ./servers.env && dispatch worker")
 @click.option(
     "--folder", type=click.Path(path_type=Path), default=Path(".dispatch"), show_default=True,
     help="Where all data live; a second start finds them again.",

@@ -4,7 +4,6 @@ from typing import Any
 
 import click
 
-from dispatch.app import prepare
 from dispatch.cli.connections import redis_store, run, topics_there
 from dispatch.cli.group import FOUND, make_command
 from dispatch.cli.moments import span
@@ -39,6 +38,8 @@ def command(ctx: click.Context, settings: Settings, *, create: bool, as_json: bo
 
 async def _topics(settings: Settings, *, create: bool) -> list[dict[str, Any]]:
     if create:
+        from dispatch.app import prepare  # noqa: PLC0415 -- takes long to import, and is needed for this alone
+
         async with redis_store(settings) as store:
             await prepare(settings, store)
     there = await topics_there(settings)

@@ -1,16 +1,20 @@
 """``dispatch worker``: the engine in this process."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
 from dispatch import log
+from dispatch.agents.hosting import HostApp
 from dispatch.app import create_app
 from dispatch.cli.connections import ask_kafka, ask_redis, clock_of
 from dispatch.cli.group import FOUND, make_command
 from dispatch.cli.options import with_settings
+from dispatch.config import load_config
 from dispatch.errors import DispatchError
 from dispatch.settings import ROLES, Role, Settings
 from dispatch.worker import STOP_WITHIN_S, run_until_stopped
@@ -21,9 +25,7 @@ class Roles(click.ParamType):
 
     name = "ROLE,…"
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[Role, ...]:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Role, ...]:
         """See click."""
         if isinstance(value, tuple):
             return value
@@ -57,6 +59,7 @@ def command(ctx: click.Context, settings: Settings, roles: Sequence[Role]) -> No
 
 
 async def _serve(settings: Settings, roles: Sequence[Role]) -> int:
+    load_config(settings.config)
     await ask_redis(settings)
     await ask_kafka(settings)
     app = create_app(settings, roles, clock=clock_of(settings))
@@ -65,3 +68,14 @@ async def _serve(settings: Settings, roles: Sequence[Role]) -> int:
     except TimeoutError:
         log.get_log("worker").warning("stopped the hard way", after_s=STOP_WITHIN_S)
         return FOUND
+    except DispatchError:
+        await _end(app)
+        raise
+
+
+async def _end(app: HostApp) -> None:
+    """Stop what has started; what the libraries say of being stopped so early is of no use to anybody."""
+    for name in ("aiokafka", "faust", "mode"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(app.stop(), timeout=STOP_WITHIN_S)

@@ -23,7 +23,7 @@ class Letter:
     code: str
     input: str
     request_id: str | None
-    what: str
+    name: str
 
 
 def letters_of(records: Iterable[ConsumerRecord], tenant: str) -> list[Letter]:
@@ -38,12 +38,12 @@ def _letter(data: Data, tenant: str) -> Letter:
         raw = {}
     said = raw.get("data") or {}
     if "specversion" in raw:
-        what, named = f"{raw['source']}:{raw['id']}", said.get("request_id")
+        what, named, name = f"{raw['source']}:{raw['id']}", said.get("request_id"), raw["type"]
     else:
         what = str(raw.get("id", "")).removeprefix(f"{tenant}:")
         named = raw.get("correlation") if raw.get("type") == "open" else None
-    why = "; ".join(str(error.get("message")) for error in data.get("errors", ()))
-    return Letter(code=data["code"], input=what, request_id=named, what=why)
+        name = said.get("action") or str(raw.get("type"))
+    return Letter(code=data["code"], input=what, request_id=named, name=name)
 
 
 def unaccounted(

@@ -1,5 +1,6 @@
 """The office: the front desk places what nobody could, a shift leader gives what nobody took, supervisors answer."""
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -52,26 +53,37 @@ class Leaders:
         self._roster = roster
         self._people = people
         self._ringing: set[str] = set()
-        self._taken: set[str] = set()
+        self._trades: dict[str, str] = {}
+        self._holders: dict[str, dict[str, str]] = {}
 
     async def hear(self, event: Heard) -> None:
         """One event of any topic."""
-        if event.type in {"work-order.offered", "work-order.assigned"}:
-            self._taken.add(event.subject)
-        elif event.type in {"work-order.withdrawn", "work-order.offer-expired"}:
-            self._taken.discard(event.subject)
         story = self._stage.stories.get(event.subject)
-        if story is None or not event.type.startswith("escalation."):
+        if story is None:
             return
+        self._remember(event)
         escalation_id = event.data.get("escalation_id", "")
         if event.type == "escalation.raised":
             self._ringing.add(escalation_id)
             self._stage.go(self._answer(story, escalation_id, int(event.data.get("level") or 1)))
             if event.data.get("reason") == "nobody_left_to_ask":
-                self._taken.discard(event.subject)
                 self._stage.go(self._find_somebody(story, event.territory))
         elif event.type in {"escalation.resolved", "escalation.acknowledged"}:
             self._ringing.discard(escalation_id)
+
+    def _remember(self, event: Heard) -> None:
+        """Who holds what, as far as the topics tell."""
+        data = event.data
+        if needs := data.get("requirements"):
+            self._trades[event.subject] = needs[0]["trade"]
+        holders = self._holders.setdefault(event.subject, {})
+        if event.type in {"work-order.offered", "work-order.assigned"}:
+            holders[data["assignment_id"]] = data["technician_id"]
+            self._trades[event.subject] = (data.get("requirement") or {}).get("trade", "")
+        elif event.type in {"work-order.withdrawn", "work-order.offer-expired"}:
+            holders.pop(data["assignment_id"], None)
+        elif event.type in {"work-order.completed", "work-order.cancelled"}:
+            holders.clear()
 
     async def _answer(self, story: Story, escalation_id: str, level: int) -> None:
         await self._stage.wait(chance(escalation_id).uniform(4, 15))
@@ -82,26 +94,28 @@ class Leaders:
             await self._stage.act("acknowledge", story.order_id, who, role, escalation_id=escalation_id, until=until)
 
     async def _find_somebody(self, story: Story, territory: str) -> None:
-        """Give it by force to somebody on duty who can do it; when nobody is, look again later."""
-        for attempt in range(FORCED_TRIES):
+        """Give it by force to somebody on duty who can do it; when nobody can, look again later."""
+        for _attempt in range(FORCED_TRIES):
             await self._stage.wait(ASKS_AGAIN_MIN)
-            if story.over or story.order_id in self._taken:
+            if story.over or self._holders.get(story.order_id):
                 return
-            able = self._able(story, territory)
-            if able:
-                to = able[attempt % len(able)]
-                await self._stage.act("assign", story.order_id, "shift-leader-1", "shift_leader", to=to, reason="by_force")
+            if to := self._able(story.order_id, territory):
+                who = (story.order_id, "shift-leader-1", "shift_leader")
+                await self._stage.act("assign", *who, to=to, reason="by_force")
 
-    def _able(self, story: Story, territory: str) -> list[str]:
-        now = self._stage.now()
-        trade = story.report.expect["trade"]
-        return [
-            one.id
+    def _able(self, order_id: str, territory: str) -> str | None:
+        """Who on duty can do it and holds least."""
+        now, trade = self._stage.now(), self._trades.get(order_id, "")
+        held = Counter(one for holders in self._holders.values() for one in holders.values())
+        able = [
+            one
             for one in self._roster.technicians
             if one.home_territory == territory
+            and held[one.id] < one.capacity.open
             and self._people[one.id].shift_end(now) - now > timedelta(minutes=30)
             and self._qualified(one, trade)
         ]
+        return min(able, key=lambda one: (held[one.id], one.id)).id if able else None
 
     def _qualified(self, technician: RosterTechnician, trade: str) -> bool:
         needs = self._policy.document.trades.get(trade)

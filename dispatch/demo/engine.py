@@ -7,7 +7,7 @@ it never outlives the demo.
 import asyncio
 import os
 import signal
-import subprocess  # noqa: S404 -- one process of our own, without a shell
+import subprocess
 import sys
 import threading
 import time
@@ -24,7 +24,7 @@ READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 20.0
 
 
-class EngineFailed(RuntimeError):
+class EngineError(RuntimeError):
     """The worker ended by itself, or never began."""
 
 
@@ -41,7 +41,7 @@ class Engine:
         """Start it and wait until it is ready; how long that took, in seconds."""
         began_s = time.monotonic()
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "dispatch.demo.engine"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=self._environ, text=True,
             )  # fmt: skip
@@ -53,13 +53,13 @@ class Engine:
             timer.cancel()
         if line != READY:
             self.stop()
-            raise EngineFailed(f"the worker did not start; see {self.log}")
+            raise EngineError(f"the worker did not start; see {self.log}")
         return time.monotonic() - began_s
 
     def check(self) -> None:
-        """Raise EngineFailed when it has ended."""
+        """Raise EngineError when it has ended."""
         if self._process is not None and self._process.poll() is not None:
-            raise EngineFailed(f"the worker ended with code {self._process.returncode}; see {self.log}")
+            raise EngineError(f"the worker ended with code {self._process.returncode}; see {self.log}")
 
     def stop(self) -> int:
         """Stop it as an operator would (SIGTERM); its exit code."""

@@ -46,7 +46,18 @@ class Folded:
         self.broken.append(Broken(name=name, what=what))
 
 
-Check = Callable[[Folded, Policy, Territory, Event, "Order | None", Order], None]
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One event of an order: the order before and after it, in its territory."""
+
+    policy: Policy
+    at: Territory
+    event: Event
+    before: Order | None
+    after: Order
+
+
+Check = Callable[[Folded, Step], None]
 _PAIRS = transitions()
 
 
@@ -90,11 +101,13 @@ def fold_one(folded: Folded, policy: Policy, name: str, event: Event, *, tenant:
     if after is None:
         return
     folded.orders[after.id] = after
+    step = Step(policy=policy, at=territory, event=event, before=before, after=after)
     for check in CHECKS:
-        check(folded, policy, territory, event, before, after)
+        check(folded, step)
 
 
-def _lifecycle(folded: Folded, _policy: Policy, _at: Territory, event: Event, before: Order | None, after: Order) -> None:
+def _lifecycle(folded: Folded, step: Step) -> None:
+    before, after, event = step.before, step.after, step.event
     if before is None:
         if after.state != "open":
             folded.fail("I5", f"{after.id} began as {after.state}")
@@ -102,15 +115,16 @@ def _lifecycle(folded: Folded, _policy: Policy, _at: Territory, event: Event, be
         folded.fail("I5", f"{after.id}: {before.state} → {after.state} by {event.type} ({event.sequence})")
 
 
-def _one_a_place(folded: Folded, _policy: Policy, _at: Territory, event: Event, _before: Order | None, after: Order) -> None:
-    legs = after.active_legs()
+def _one_a_place(folded: Folded, step: Step) -> None:
+    legs, event = step.after.active_legs(), step.event
     for what, found in (("place", [leg.place for leg in legs]), ("technician", [leg.technician_id for leg in legs])):
         if len(found) != len(set(found)):
-            folded.fail("I2", f"{after.id}: two active legs of one {what} after {event.type} ({event.sequence})")
+            folded.fail("I2", f"{step.after.id}: two active legs of one {what} after {event.type} ({event.sequence})")
 
 
-def _qualified(folded: Folded, _policy: Policy, at: Territory, event: Event, before: Order | None, after: Order) -> None:
-    known = {leg.assignment_id for leg in before.legs} if before else set()
+def _qualified(folded: Folded, step: Step) -> None:
+    at, event, after = step.at, step.event, step.after
+    known = {leg.assignment_id for leg in step.before.legs} if step.before else set()
     for leg in after.legs:
         if leg.assignment_id in known:
             continue
@@ -148,19 +162,18 @@ def _promised(folded: Folded, territory: Territory) -> None:
             folded.fail("I3", f"{technician.id} holds {len(load)} of {technician.capacity_open} ({territory.sequence})")
 
 
-def _on_the_ladder(
-    folded: Folded, policy: Policy, at: Territory, event: Event, before: Order | None, after: Order
-) -> None:
+def _on_the_ladder(folded: Folded, step: Step) -> None:
+    before, at, event = step.before, step.at, step.event
     if before is None:
         return
     if event.type == "clock.breached":
         for changed in event.data["clocks"]:
             _breached(folded, f"{at.tenant}:{at.id}:{event.sequence}", before, changed, event)
     elif event.type == "escalation.raised" and event.data.get("cause") == "breached":
-        _climbed(folded, policy, before, event)
+        _climbed(folded, step.policy, before, event)
     elif event.type == "work-order.corrected":
         folded.breached.pop(event.data["supersedes"], None)
-    for clock in after.clocks.values():
+    for clock in step.after.clocks.values():
         old = before.clocks.get(clock.name)
         if old is not None and old.breach_event and clock.breach_event != old.breach_event:
             folded.breached.pop(old.breach_event, None)

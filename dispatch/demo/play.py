@@ -21,7 +21,8 @@ from dispatch.rules.policy import Policy
 from dispatch.settings import Settings
 from dispatch.timing import make_clock
 
-SETTLE_S = 1.5
+QUIET_S = 1.5
+SETTLE_CHECKS = 120
 CHECK_S = 0.25
 
 
@@ -46,7 +47,8 @@ async def play(given: Play) -> set[str]:
         given.progress.say(f"班表 roster: {len(given.roster.technicians)} technicians, {count} events")
         if stage.now() > BEGIN:
             given.progress.say("this machine is slow: the day has begun before everything was ready")
-        crew = Crew(stage, shift_spans(shifts_of_the_day(given.roster)))
+        spans = shift_spans(shifts_of_the_day(given.roster))
+        crew = Crew(stage, {one.id: spans.get(one.id, []) for one in given.roster.technicians})
         reporters = Reporters(stage)
         leaders = Leaders(stage, given.policy, given.roster, crew.people)
         listeners = (crew.hear, FrontDesk(stage).hear, reporters.hear, leaders.hear, given.progress.hear)
@@ -56,17 +58,16 @@ async def play(given: Play) -> set[str]:
             stage.go(given.progress.keep_saying(stage))
             await _until_the_end(given, stage, reporters)
         await stage.clear()
+        given.progress.say(given.progress.latency(stage.clock.speed))
         return stage.actions_sent
 
 
 async def _until_the_end(given: Play, stage: Stage, reporters: Reporters) -> None:
-    day = asyncio.create_task(publish_day(stage, given.reports, given.progress.published))
+    stage.go(publish_day(stage, given.reports, given.progress.published))
     while stage.now() < END + TAIL:
         given.check_engine()
         if stage.failures:
             raise stage.failures[0]
-        if day.done():
-            day.result()
         if not stage.tail and stage.now() >= END:
             stage.tail = True
             await reporters.ask_the_silent()
@@ -75,7 +76,10 @@ async def _until_the_end(given: Play, stage: Stage, reporters: Reporters) -> Non
         await asyncio.sleep(CHECK_S)
     given.progress.say(given.progress.line(stage))
     stage.closing = True
-    await asyncio.sleep(SETTLE_S)
+    for _ in range(SETTLE_CHECKS):
+        await asyncio.sleep(CHECK_S)
+        if given.progress.quiet_s() > QUIET_S:
+            break
 
 
 def stories_of(tenant: str, reports: list[Report]) -> dict[str, Story]:

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 from datetime import timedelta
+from statistics import quantiles
 
 from rich.console import Console
 from rich.live import Live
@@ -19,7 +21,7 @@ COLUMNS = (
     ("关闭", "closed"), ("升级", "escalations"), ("死信", "dead letters"),
 )  # fmt: skip
 _CAUSES = {
-    "warned": "预警 warned", "breached": "超时 late", "person": "人工 by a person", "silence": "无人应答 nobody answers",
+    "warned": "预警 warned", "breached": "超时 late", "person": "人工 by a person", "silence": "无人应答 silence",
     "urging": "催单 urged", "no_report": "未回单 no report", "emergency": "紧急 emergency",
 }  # fmt: skip
 _COUNTED = {
@@ -38,18 +40,35 @@ class Progress:
         self._plain = plain or not console.is_terminal
         self._live: Live | None = None
         self._orders: dict[str, Heard] = {}
+        self._heard_s = time.monotonic()
+        self._sent_s: dict[str, float] = {}
+        self._waits_s: list[float] = []
         self._seen: dict[str, set[str]] = {english: set() for _chinese, english in COLUMNS}
 
     def say(self, line: str) -> None:
         """One line of text that stays."""
         self._console.print(Text(line), soft_wrap=True)
 
+    def quiet_s(self) -> float:
+        """How long nothing has been heard, in seconds."""
+        return time.monotonic() - self._heard_s
+
+    def latency(self, speed: float) -> str:
+        """How long requests took from being published to being heard of as orders."""
+        p50, p95 = (quantiles(self._waits_s, n=20)[at] if len(self._waits_s) > 1 else 0.0 for at in (9, 18))
+        return (
+            f"时延 from request to order: p50 {p50 * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms of wall time, "
+            f"which is {p50 * speed / 60:.1f} and {p95 * speed / 60:.1f} minutes of this day"
+        )
+
     def published(self, request_id: str) -> None:
         """A request is on its way."""
         self._seen["received"].add(request_id)
+        self._sent_s.setdefault(request_id, time.monotonic())
 
     async def hear(self, event: Heard) -> None:
         """One event of any topic."""
+        self._heard_s = time.monotonic()
         if event.type == "input.refused":
             self._seen["dead letters"].add(event.id)
             return
@@ -60,6 +79,8 @@ class Progress:
             self._seen[column].add(event.subject)
         if event.type == "work-order.opened":
             self._orders[event.subject] = event
+            if (sent_s := self._sent_s.get(event.data["request_id"])) is not None:
+                self._waits_s.append(time.monotonic() - sent_s)
         self._emergency(event)
 
     def _emergency(self, event: Heard) -> None:

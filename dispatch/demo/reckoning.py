@@ -32,8 +32,9 @@ async def reckon(
     folded = fold_log(topics[WORK_ORDERS], policy)
     letters = letters_of(topics[DEAD_LETTERS], policy.tenant)
     _say(console, f"日志 log: {folded.events} events, {len(folded.orders)} orders, {len(actions)} actions were sent")
-    for (code, what), count in sorted(Counter((one.code, one.what) for one in letters).items()):
-        _say(console, f"死信 dead letters: {count} × {code}: {what}")
+    codes = Counter(f"{one.code} ({one.name})" for one in letters).most_common()
+    told = ", ".join(f"{count} × {code}" for code, count in codes) or "–"
+    _say(console, f"死信 dead letters {len(letters)}: {told}")
     broken = [
         *folded.broken,
         *unaccounted(folded, letters, reports, actions, policy.tenant),
@@ -51,7 +52,8 @@ def _unique(records: Sequence[ConsumerRecord]) -> list[Heard]:
 
 def _verdict(console: Console, broken: Sequence[Broken]) -> None:
     if not broken:
-        _say(console, "不变量全部成立 invariants hold: I1 I2 I3 I4 I5 I7, the contract, and every request is accounted for")
+        held = "I1 I2 I3 I4 I5 I7, the contract, and every request and action is accounted for"
+        _say(console, f"不变量全部成立 invariants hold: {held}")
         return
     _say(console, f"不变量被破坏 {len(broken)} broken:")
     for one in broken[:MOST_SHOWN]:

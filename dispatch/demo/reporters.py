@@ -1,8 +1,7 @@
-"""The reporters: they publish the day's requests, and confirm, reject, rate, urge, cancel and reopen what became of them."""
+"""The reporters: they publish requests, and confirm, reject, rate, urge, cancel and reopen what became of them."""
 
 from collections.abc import Callable
 from datetime import timedelta
-
 from typing import Any
 
 from dispatch.demo.day import Data, Report, Story, chance
@@ -89,8 +88,8 @@ class Reporters:
         dice = chance(story.report.request_id, "rate", story.repairs)
         if dice.random() < RATES:
             await self._stage.wait(1)
-            comment = dice.choice(_COMMENTS)
-            await self._act("rate", story, dimensions=points, scale="stars-5", **({"comment": comment} if comment else {}))
+            said = {"comment": comment} if (comment := dice.choice(_COMMENTS)) else {}
+            await self._act("rate", story, dimensions=points, scale="stars-5", **said)
 
     async def _reopen(self, story: Story) -> None:
         story.reopened = True

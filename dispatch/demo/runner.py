@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import shutil
 import sys
 import time
@@ -15,7 +16,7 @@ from rich.console import Console
 
 from dispatch.config import load_config, load_roster
 from dispatch.demo.day import BEGIN, END, TAIL, read_day
-from dispatch.demo.engine import Engine, EngineFailed
+from dispatch.demo.engine import Engine, EngineError
 from dispatch.demo.listening import records_held
 from dispatch.demo.play import Play, play
 from dispatch.demo.progress import Progress
@@ -30,7 +31,8 @@ SPEED = 900.0
 FOLDER = Path(".dispatch/demo")
 SHORTEST_LEAD_S = 8.0
 LONGEST_LEAD_S = 40.0
-FAILURES = (DispatchError, EmbeddedError, EngineFailed, KafkaError, OSError, TimeoutError)
+PIPE_COLUMNS = 120
+FAILURES = (DispatchError, EmbeddedError, EngineError, KafkaError, OSError, TimeoutError)
 
 
 class NotFresh(DispatchError):  # noqa: N818 -- said to people
@@ -43,7 +45,7 @@ def run_demo(settings_overrides: dict[str, object], speed: float, folder: Path, 
     ``folder`` is where the demo's own servers keep data: each run has a sub-folder of its own, and those of earlier
     runs are removed. With ``kafka`` and ``redis`` given (or in the environment) those are used, if they are empty.
     """
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
     try:
         with _servers(settings_overrides, folder, console) as (settings, run, lead_s):
             return asyncio.run(_whole_day(console, settings, run, speed, lead_s, plain=plain))
@@ -125,6 +127,7 @@ async def _whole_day(
         f"{BEGIN:%Y-%m-%d %H:%M} → {END + TAIL:%m-%d %H:%M}, {len(reports)} 单报修 requests, "
         f"{speed:g} 倍速 times as fast as life: about {wall_s:.0f} s"
     )
+    logging.basicConfig(filename=run / "people.log", level=logging.WARNING)
     engine = Engine(_environ(settings), run / "worker.log")
     began_s = time.monotonic()
     try:
@@ -138,7 +141,7 @@ async def _whole_day(
     finally:
         code = await asyncio.to_thread(engine.stop)
     if code != 0:
-        raise EngineFailed(f"the worker ended with code {code}; see {run / 'worker.log'}")
+        raise EngineError(f"the worker ended with code {code}; see {run / 'worker.log'}")
     holds = await reckon(console, settings.kafka_client(), policy, reports, actions)
     return 0 if holds else 1
 

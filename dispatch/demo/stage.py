@@ -53,8 +53,9 @@ class Stage:
 
     async def until(self, moment: datetime) -> None:
         """Wait until the domain's clock shows ``moment``."""
-        while (left := (moment - self.now()).total_seconds()) > 0:
-            await asyncio.sleep(left / self.clock.speed)
+        left_s = (moment - self.now()).total_seconds() / self.clock.speed
+        if left_s > 0:
+            await asyncio.sleep(left_s)
 
     async def wait(self, minutes: float) -> None:
         """Wait for minutes of domain time."""
@@ -88,8 +89,15 @@ class Stage:
         event = _event(kind, event_id, "/demo/roster", self.now(), data)
         await self._producer.send(ACTIONS, event, key=key.encode(), headers=[_JSON])
 
-    async def act(  # noqa: PLR0913 -- who does what to which order, when, and with what
-        self, name: str, order_id: str, actor: str, role: str, *, at: datetime | None = None, late: str | None = None,
+    async def act(
+        self,
+        name: str,
+        order_id: str,
+        actor: str,
+        role: str,
+        *,
+        at: datetime | None = None,
+        late: str | None = None,
         **said: Any,
     ) -> None:
         """Publish an action; ``at`` is when it was performed, ``late`` why it is only keyed in now."""

@@ -1,7 +1,7 @@
 """The day in numbers, from ``dispatch.completions`` and ``dispatch.escalations`` alone; drills count in nothing."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -76,7 +76,7 @@ class Summary:
 def cards_of(completions: Iterable[Heard], escalations: Iterable[Heard]) -> dict[str, Card]:
     """What the two topics say of each order that is no drill."""
     cards: dict[str, Card] = {}
-    events = sorted([*completions, *escalations], key=lambda event: (event.territory, event.headers.get("sequence", "")))
+    events = sorted([*completions, *escalations], key=_order)
     drills: set[str] = set()
     for event in events:
         if event.type == "work-order.opened":
@@ -89,31 +89,65 @@ def cards_of(completions: Iterable[Heard], escalations: Iterable[Heard]) -> dict
     return cards
 
 
+def _order(event: Heard) -> tuple[str, str]:
+    return event.territory, event.headers.get("sequence", "")
+
+
 def _note(card: Card, event: Heard) -> None:
-    kind, data = event.type.removeprefix("work-order."), event.data
-    card.cycle = data.get("cycle") or card.cycle
+    card.cycle = event.data.get("cycle") or card.cycle
+    kind = event.type.removeprefix("work-order.")
     if kind in _ENDS:
         card.end = _ENDS[kind]
-    elif kind == "completed" and data.get("state") == "completed":
-        card.completions.append(data)
-        _judge(card, data.get("clocks", ()))
-    elif kind == "work-rejected":
-        card.rejections += 1
-        if card.verdicts.get((card.cycle, "resolve")) == "met":
-            del card.verdicts[card.cycle, "resolve"]
-    elif kind == "reopened":
-        card.reopens += 1
-        card.end = None
-    elif kind in {"confirmed", "auto-confirmed"}:
-        card.acceptance = (data.get("acceptance") or {}).get("mode", kind)
-    elif kind == "rated" and data.get("eligible") is not False:
-        card.ratings.append(data.get("dimensions") or {})
-    elif kind == "clock.breached":
-        for clock in data["clocks"]:
-            card.breaches[event.id] = (card.cycle, clock["name"])
-    elif kind == "corrected":
-        card.breaches.pop(data["supersedes"], None)
-        _judge(card, data.get("clocks", ()))
+    elif (note := _NOTES.get(kind)) is not None:
+        note(card, event)
+
+
+def _completed(card: Card, event: Heard) -> None:
+    if event.data.get("state") == "completed":
+        card.completions.append(event.data)
+        _judge(card, event.data.get("clocks", ()))
+
+
+def _rejected(card: Card, _event: Heard) -> None:
+    card.rejections += 1
+    if card.verdicts.get((card.cycle, "resolve")) == "met":
+        del card.verdicts[card.cycle, "resolve"]
+
+
+def _reopened(card: Card, _event: Heard) -> None:
+    card.reopens += 1
+    card.end = None
+
+
+def _accepted(card: Card, event: Heard) -> None:
+    card.acceptance = (event.data.get("acceptance") or {}).get("mode", event.type)
+
+
+def _rated(card: Card, event: Heard) -> None:
+    if event.data.get("eligible") is not False:
+        card.ratings.append(event.data.get("dimensions") or {})
+
+
+def _breached(card: Card, event: Heard) -> None:
+    for clock in event.data["clocks"]:
+        card.breaches[event.id] = (card.cycle, clock["name"])
+
+
+def _corrected(card: Card, event: Heard) -> None:
+    card.breaches.pop(event.data["supersedes"], None)
+    _judge(card, event.data.get("clocks", ()))
+
+
+_NOTES: dict[str, Callable[[Card, Heard], None]] = {
+    "completed": _completed,
+    "work-rejected": _rejected,
+    "reopened": _reopened,
+    "confirmed": _accepted,
+    "auto-confirmed": _accepted,
+    "rated": _rated,
+    "clock.breached": _breached,
+    "corrected": _corrected,
+}
 
 
 def _judge(card: Card, clocks: Iterable[Data]) -> None:
@@ -157,7 +191,7 @@ def _add(found: Summary, card: Card) -> None:
         found.first_time_fix.of += 1
         found.first_time_fix.good += card.fixed_first_time
     found.ratings.extend(fmean(points.values()) for points in card.ratings if points)
-    verdicts = {clock: "breached" for clock in card.breaches.values()} | card.verdicts
+    verdicts = dict.fromkeys(card.breaches.values(), "breached") | card.verdicts
     for (_cycle, name), verdict in verdicts.items():
         if (share := found.on_time.get(name)) is not None:
             share.of += 1

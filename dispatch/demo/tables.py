@@ -1,6 +1,6 @@
 """The summary as tables, in Chinese and English."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -35,7 +35,7 @@ def _outcomes(columns: Sequence[Summary]) -> Table:
         table.add_column(one.territory or "全部 all", justify="right", no_wrap=True)
     for name in JUDGED:
         table.add_row(f"按时 on time: {_CLOCKS[name]}", *(str(one.on_time[name]) for one in columns))
-    rows = {
+    rows: dict[str, Callable[[Summary], object]] = {
         "开单 orders opened": lambda one: one.opened,
         "合并 merged duplicates": lambda one: one.ends["merged"],
         "取消 cancelled": lambda one: one.ends["cancelled"],
@@ -85,7 +85,10 @@ def agreement(completions: Iterable[Heard], reports: Sequence[Report]) -> list[s
         urgency.good += event.data.get("urgency") == report.expect["urgency"]
         if event.subject in merged:
             found.add(report.request_id)
+    beside = sorted(found - meant)
+    missed = " ".join(sorted(meant - found))
     return [
         f"分类一致 classifier agrees with the corpus: trade {trade}, urgency {urgency}",
-        f"重复识别 duplicates: {len(found & meant)} of {len(meant)} found, {len(found - meant)} merged beside them",
+        f"重复识别 duplicates: {len(found & meant)} of {len(meant)} found (not: {missed or '–'})",
+        f"此外合并 merged beside them: {len(beside)} {' '.join(beside)}",
     ]

@@ -56,10 +56,8 @@ class Technician:
     def _is_off(self, job: Job) -> bool:
         return job.story.over or job.assignment_id in job.story.gone
 
-    async def _act(self, name: str, job: Job, *, at: datetime | None = None, late: str | None = None, **said: Any) -> None:
-        await self._stage.act(
-            name, job.story.order_id, self.id, "technician", at=at, late=late, assignment_id=job.assignment_id, **said
-        )
+    async def _act(self, name: str, job: Job, **said: Any) -> None:
+        await self._stage.act(name, job.story.order_id, self.id, "technician", assignment_id=job.assignment_id, **said)
 
     # answering ------------------------------------------------------------------------------------------------
 
@@ -142,8 +140,9 @@ class Technician:
     async def _come_again(self, story: Story, at: datetime) -> None:
         await self._stage.until(at)
         if not story.over:
-            await self._stage.act("contact_attempted", story.order_id, "dispatcher-1", "dispatcher", outcome="reached")
-            await self._stage.act("resume", story.order_id, "dispatcher-1", "dispatcher", note="报修人已在家 at home now")
+            who = (story.order_id, "dispatcher-1", "dispatcher")
+            await self._stage.act("contact_attempted", *who, outcome="reached")
+            await self._stage.act("resume", *who, note="报修人已在家 at home now")
 
     async def _make_safe(self, job: Job, minutes: float) -> None:
         await self._stage.wait(minutes)

@@ -105,6 +105,15 @@ class OrderWithdrawn(LegEvent):
     ask_again: bool | None = None
 
 
+class OrderAccepted(LegEvent):
+    """A person took the order on: this, and never an assignment alone, stops the accept clock.
+
+    `late`: it was reported after later steps, as those of `departed`, `arrived` and `started` may be.
+    """
+
+    late: bool | None = None
+
+
 class Departed(LegEvent):
     """A technician is on the way."""
 
@@ -164,7 +173,7 @@ class HandedOver(LegEvent):
 class Candidate(Model):
     """One technician who could have been chosen: the terms of the score, and their sum."""
 
-    technician_id: Id
+    technician: Id
     terms: Terms = Field(default_factory=dict)
     total: Integer | None = None
 
@@ -174,6 +183,13 @@ class Excluded(Model):
 
     count: Count
     examples: Ids = ()
+
+
+class Chosen(Model):
+    """Who was given which place of the crew in this round."""
+
+    place: Count
+    technician: Id
 
 
 class AssignmentEvaluated(OrderEvent):
@@ -188,7 +204,7 @@ class AssignmentEvaluated(OrderEvent):
     round: Id | None = None
     place: Count | None = None
     requirement: Requirement | None = None
-    chosen: Id | None = None
+    chosen: Annotated[tuple[Chosen, ...], Field(max_length=50)] = ()
     considered: Count | None = None
 
 

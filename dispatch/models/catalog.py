@@ -55,6 +55,7 @@ _WORK_ORDERS: Final[Mapping[str, type[Model]]] = {
     "returned": legs.OrderReturned,
     "transferred": legs.LegTransferred,
     "withdrawn": legs.OrderWithdrawn,
+    "accepted": legs.OrderAccepted,
     "departed": legs.Departed,
     "arrived": legs.Arrived,
     "no-access": legs.NoAccessMet,

@@ -16,7 +16,7 @@ FreeForm = Annotated[dict[str, JsonValue], Field(max_length=1_000)]
 class OrderEvent(Model):
     """Which order, in which pass through the loop; who acted, why and when; and the state that follows.
 
-    `stopped` are the clocks that this stopped; `changes` the order's fields that it changed.
+    `clock_changes` are the clocks that this stopped or moved; `changes` the order's fields that it changed.
     """
 
     work_order_id: Id
@@ -30,7 +30,7 @@ class OrderEvent(Model):
     decided_at: Instant | None = None
     note: Text | None = None
     drill: bool | None = None
-    stopped: ClockFacts = ()
+    clock_changes: ClockFacts = ()
     changes: FreeForm = Field(default_factory=dict)
 
 

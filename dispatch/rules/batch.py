@@ -16,7 +16,6 @@ from msgspec.structs import force_setattr
 from dispatch import __version__
 from dispatch.errors import Rejected
 from dispatch.models.commands import Command
-from dispatch.rules.timers import next_timer
 from dispatch.rules.decide import decide
 from dispatch.rules.draft import Draft
 from dispatch.rules.events import Event
@@ -48,7 +47,11 @@ class Decided:
 
 
 def decide_batch(
-    territory: Territory, commands: Sequence[Command], policies: Mapping[str, Policy], now: datetime, batch_id: str,
+    territory: Territory,
+    commands: Sequence[Command],
+    policies: Mapping[str, Policy],
+    now: datetime,
+    batch_id: str,
     positions: Mapping[str, Data],
 ) -> Decided:
     """Decide the commands one after another, then match, then mark the end. Changes the territory.
@@ -62,8 +65,8 @@ def decide_batch(
     for command in commands:
         _decide_one(territory, command, policies, now, decided)
     first_of_round = len(decided.events)
-    for draft in match_waiting(territory, policies, now, ""):
-        _keep(territory, draft, decided)
+    for draft in match_waiting(territory, policies, now):
+        _keep(draft, decided)
     _name_round(territory, decided.events, first_of_round)
     _mark_end(territory, decided, now, batch_id, positions)
     if skipped is not None:
@@ -98,7 +101,7 @@ def _decide_one(
         decided.refused.append(Refusal(command=command, code="decide-failed", errors=[failure], ours=True))
     else:
         decided.repeated += draft.repeated
-        _keep(territory, draft, decided)
+        _keep(draft, decided)
     if command.sender is not None:
         known = territory.edges.get(command.sender, 0)
         territory.edges[command.sender] = max(known, command.sender_sequence)
@@ -116,7 +119,7 @@ def _activate(territory: Territory, command: Command, policies: Mapping[str, Pol
     return True
 
 
-def _keep(territory: Territory, draft: Draft, decided: Decided) -> None:
+def _keep(draft: Draft, decided: Decided) -> None:
     draft.commit()
     decided.events.extend(draft.events)
     decided.sent.extend(draft.sent)

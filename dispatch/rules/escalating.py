@@ -19,17 +19,26 @@ MOST_TIMERS = 50
 
 
 def raise_escalation(
-    draft: Draft, order: Order, *, cause: str, level: int, to: tuple[str, ...], due_at: datetime | None = None,
-    clock: Clock | None = None, ladder: str | None = None, rung: int | None = None, next_rung: Data | None = None,
+    draft: Draft,
+    order: Order,
+    *,
+    cause: str,
+    level: int,
+    to: tuple[str, ...],
+    due_at: datetime | None = None,
+    clock: Clock | None = None,
+    ladder: str | None = None,
+    rung: int | None = None,
+    next_rung: Data | None = None,
     reason: str | None = None,
 ) -> Order:
-    """Emit ``escalation.raised``. Its id is told apart by order, cycle, level, and the clock's breach or a number."""
+    """Emit ``escalation.raised``; its id names the order, cycle, and the clock's breach and rung, or a number."""
     if clock is not None:
-        about = f"{clock.name}.{clock.verdict_revision}" if clock.verdict_revision else clock.name
+        about = f"{clock.name}.{clock.verdict_revision}:{rung}"
     else:
-        about = f"{cause}.{order.counters.get('escalations', 0) + 1}"
+        about = f"{cause}:{order.counters.get('escalations', 0) + 1}"
     data: Data = {
-        "escalation_id": f"{order.id}:{order.cycle}:{about}:{level}",
+        "escalation_id": f"{order.id}:{order.cycle}:{about}",
         "clock": clock.name if clock else None,
         "cause": cause,
         "ladder": ladder,
@@ -112,7 +121,7 @@ def _fire_order(draft: Draft, order_id: str, timer_id: str) -> bool:
 
 
 def catch_up(draft: Draft, order: Order, until: datetime) -> Order:
-    """Fire what was due before a fact at ``until``, so that it does not matter whether the clock or the fact is first."""
+    """Fire what was due before a fact at ``until``: it does not matter whether the clock or the fact comes first."""
     while (timer := next_of(order)) is not None and timer.at < until:
         order = _fire(draft, order, timer)
     return order
@@ -175,8 +184,16 @@ def _climb(draft: Draft, order: Order, clock: Clock, due_at: datetime) -> Order:
     next_at = due_at + timedelta(seconds=after.after_s - rung.after_s) if after else None
     climbed = replace(clock, rung=clock.rung + 1, rung_at=next_at, version=clock.version + 1)
     return raise_escalation(
-        draft, order, cause="breached", level=rung.level, to=rung.to, due_at=due_at, clock=climbed,
-        ladder=clock.ladder, rung=clock.rung, next_rung=_next(after, next_at),
+        draft,
+        order,
+        cause="breached",
+        level=rung.level,
+        to=rung.to,
+        due_at=due_at,
+        clock=climbed,
+        ladder=clock.ladder,
+        rung=clock.rung,
+        next_rung=_next(after, next_at),
     )
 
 

@@ -174,8 +174,22 @@ def tombstone(order: Order) -> Order:
     """
     if order.moved_to is not None:
         return replace(
-            order, text="", location={}, reporter={}, requirements=(), clocks={}, legs=(), asked={}, times={},
-            time_by_owner={}, counters={}, followers=(), links=(), hold=None, approval=None, extension=None,
+            order,
+            text="",
+            location={},
+            reporter={},
+            requirements=(),
+            clocks={},
+            legs=(),
+            asked={},
+            times={},
+            time_by_owner={},
+            counters={},
+            followers=(),
+            links=(),
+            hold=None,
+            approval=None,
+            extension=None,
         )
     kept = order.clocks
     if order.state != "merged":

@@ -7,6 +7,9 @@ from msgspec.structs import replace
 from dispatch.rules.events import Event
 from dispatch.rules.state import Data, Escalation, Hold, Leg, Order, moment_of
 
+LEFT_TO_PEOPLE = frozenset({"nobody_left_to_ask", "matching_failed"})
+"""Reasons of an escalation by which the engine says that it has nobody for an order."""
+
 
 def _held(order: Order, event: Event) -> Data:
     data = event.data
@@ -77,7 +80,7 @@ def _raised(order: Order, event: Event) -> Data:
         reason=data.get("reason"),
     )
     changes: Data = {"escalations": (*(e for e in order.escalations if e.id != raised.id), raised)}
-    if raised.reason == "nobody_left_to_ask":
+    if raised.reason in LEFT_TO_PEOPLE:
         changes["exhausted"] = True
     return changes
 
@@ -124,7 +127,7 @@ def _reclassified(order: Order, event: Event) -> Data:
 
 
 def _evaluated(order: Order, event: Event) -> Data:
-    return {} if order.considered or event.data["given"] else {"considered": True}
+    return {} if order.considered or event.data["chosen"] else {"considered": True}
 
 
 SPECIAL: dict[str, Callable[[Order, Event], Data]] = {

@@ -40,10 +40,10 @@ def hold(draft: Draft, order: Order, action: str, data: Data) -> None:
         facts |= _held_leg(draft, order, data)
     elif data["actor"]["role"] == "technician":
         leg_of(order, data)
-    short, names = "work-order.held", ()
-    if action == "no_access":  # whoever found the door locked has arrived
-        short, names = "work-order.no-access", ("accept", "arrive")
-    stopped, wrong = stop_clocks(draft, order, names, at)
+    no_access = action == "no_access"
+    short = "work-order.no-access" if no_access else "work-order.held"
+    been_there = ("accept", "arrive") if no_access else ()  # whoever found the door locked has arrived
+    stopped, wrong = stop_clocks(draft, order, been_there, at)
     order = draft.tell(short, order, facts | {"clock_changes": stopped}, at=at)
     order = settle_clocks(draft, order, stopped, wrong)
     if releases:

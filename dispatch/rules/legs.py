@@ -127,9 +127,7 @@ def move_leg(
     return draft.tell(short, order, facts, at=at)
 
 
-def release(
-    draft: Draft, order: Order, reason: str, *, offers_only: bool = False, ends: bool = False
-) -> Order:
+def release(draft: Draft, order: Order, reason: str, *, offers_only: bool = False, ends: bool = False) -> Order:
     """Withdraw the active legs (or only the offers), so that nobody drives to a job that is gone.
 
     ``ends``: the order ends with the same decision, so that its state and owner are left as they are.

@@ -14,8 +14,13 @@ SERVICE_CLOCKS: tuple[ClockName, ...] = ("accept", "arrive", "make_safe", "resol
 
 
 def new_clocks(
-    policy: Policy, question: tuple[str, str | None, str, tuple[str, ...], str], since: datetime, *,
-    triage: bool, due_at: datetime | None = None, versions: dict[str, int] | None = None,
+    policy: Policy,
+    question: tuple[str, str | None, str, tuple[str, ...], str],
+    since: datetime,
+    *,
+    triage: bool,
+    due_at: datetime | None = None,
+    versions: dict[str, int] | None = None,
 ) -> list[Clock]:
     """The promises for (urgency, trade, territory, area path, kind), counted from ``since``.
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from dispatch.errors import Rejected
 from dispatch.rules.draft import Draft, end_escalations
 from dispatch.rules.escalating import raise_escalation
+from dispatch.rules.evolve_special import LEFT_TO_PEOPLE
 from dispatch.rules.legs import owner_of
 from dispatch.rules.lifecycle import KEPT_STATES, crew_state
 from dispatch.rules.matching import Evaluation, Given, match
@@ -24,13 +25,11 @@ URGENCY_RANK = {"emergency": 0, "urgent": 1, "normal": 2, "low": 3}
 TOLD_CLOCKS = frozenset({"accept", "arrive", "resolve"})
 
 
-def match_waiting(
-    territory: Territory, policies: Mapping[str, Policy], now: datetime, round_id: str
-) -> Iterator[Draft]:
+def match_waiting(territory: Territory, policies: Mapping[str, Policy], now: datetime) -> Iterator[Draft]:
     """Match what waits and is worth a look: orders that are new to the queue, or whose trade has capacity again.
 
-    Yields one draft per solve, each to be committed before the next is asked for. ``round_id`` is the id of the
-    ``lane.decided`` that ends the batch, and the cause of every event here.
+    Yields one draft per solve, each to be committed before the next is asked for. The cause of every event here is
+    the ``lane.decided`` that ends the batch; who knows its number puts it in.
     """
     if not territory.unmatched and not territory.freed_trades:
         return
@@ -38,11 +37,27 @@ def match_waiting(
     territory.unmatched.clear()
     territory.freed_trades.clear()
     for start in range(0, len(chosen), MOST_AT_ONCE):
+        for draft in _solved(territory, policies, now, chosen[start : start + MOST_AT_ONCE]):
+            if draft.events:
+                yield draft
+
+
+def _solved(
+    territory: Territory, policies: Mapping[str, Policy], now: datetime, orders: list[Order]
+) -> Iterator[Draft]:
+    """One solve; when it fails, each order alone, and whichever fails alone is left to people: the lane goes on."""
+    draft = Draft(territory, policies, now)
+    try:
+        _solve(draft, orders)
+    except Exception:  # noqa: BLE001 -- whatever it is, the next round would meet it again
+        if len(orders) > 1:
+            for order in orders:
+                yield from _solved(territory, policies, now, [order])
+            return
         draft = Draft(territory, policies, now)
-        draft.causation = round_id
-        _solve(draft, chosen[start : start + MOST_AT_ONCE])
-        if draft.events:
-            yield draft
+        if not orders[0].exhausted:
+            _exhausted(draft, orders[0], "matching_failed")
+    yield draft
 
 
 def priority(order: Order) -> tuple[int, datetime, str]:
@@ -117,12 +132,11 @@ def _solve(draft: Draft, orders: list[Order]) -> None:
 def _explain(draft: Draft, order: Order, evaluation: Evaluation, given: list[Given]) -> Order:
     data: Data = {
         "candidates": evaluation.candidates,
-        "eligible": evaluation.eligible,
+        "considered": evaluation.eligible,
         "excluded": evaluation.excluded,
         "place": evaluation.place,
-        "chosen": given[0].technician_id if given else None,
-        "given": [{"place": one.place, "technician": one.technician_id} for one in given],
-        "round": draft.causation,
+        "chosen": [{"place": one.place, "technician": one.technician_id} for one in given],
+        "round": None,
         "policy_version": draft.policy.version,
     }
     return draft.tell("assignment.evaluated", order, data)
@@ -140,7 +154,12 @@ def _give_matched(draft: Draft, order: Order, one: Given) -> Order:
 
 
 def give(
-    draft: Draft, order: Order, place: int, requirement_: Requirement, technician_id: str, *,
+    draft: Draft,
+    order: Order,
+    place: int,
+    requirement_: Requirement,
+    technician_id: str,
+    *,
     extra: Data | None = None,
 ) -> Order:
     """Give a place by a person's decision. Rejected when the technician cannot: no force beats skill or capacity."""
@@ -160,13 +179,26 @@ def give(
 
 
 def _give(
-    draft: Draft, order: Order, place: int, need: Requirement, technician_id: str, *,
-    mode: str, why: Data | None, expires_s: int | None = None, extra: Data | None = None,
+    draft: Draft,
+    order: Order,
+    place: int,
+    need: Requirement,
+    technician_id: str,
+    *,
+    mode: str,
+    why: Data | None,
+    expires_s: int | None = None,
+    extra: Data | None = None,
 ) -> Order:
     leg_state = "offered" if mode == "offer" else "assigned"
     leg = Leg(
-        assignment_id=f"{order.id}.{order.cycle}.{len(order.legs) + 1}", technician_id=technician_id, place=place,
-        state=leg_state, mode=mode, trade=need.trade, since=draft.now,
+        assignment_id=f"{order.id}.{order.cycle}.{len(order.legs) + 1}",
+        technician_id=technician_id,
+        place=place,
+        state=leg_state,
+        mode=mode,
+        trade=need.trade,
+        since=draft.now,
     )
     legs = (*order.legs, leg)
     state = order.state if order.state in KEPT_STATES else crew_state(legs)
@@ -192,7 +224,7 @@ def _give(
         data |= extra
     order = draft.tell(f"work-order.{leg_state}", order, data)
     if order.escalations:
-        order = end_escalations(draft, order, lambda escalation: escalation.reason == "nobody_left_to_ask")
+        order = end_escalations(draft, order, lambda escalation: escalation.reason in LEFT_TO_PEOPLE)
     return order
 
 
@@ -203,10 +235,10 @@ def dues(order: Order) -> Data:
     }
 
 
-def _exhausted(draft: Draft, order: Order) -> None:
+def _exhausted(draft: Draft, order: Order, reason: str = "nobody_left_to_ask") -> None:
     """Nobody is left to ask: the shift leader hears of it, and owns the order while nobody else has a part of it."""
     owner = draft.policy_of(order).site.exhausted_owner
     if not order.active_legs():
         data = {"owner": {"kind": owner.kind, "id": owner.id}, "reason": "exhausted", "state": order.state}
         order = draft.tell("work-order.owner-changed", order, data)
-    raise_escalation(draft, order, cause="silence", level=1, to=(owner.id,), reason="nobody_left_to_ask")
+    raise_escalation(draft, order, cause="silence", level=1, to=(owner.id,), reason=reason)

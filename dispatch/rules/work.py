@@ -114,7 +114,9 @@ def uplift(draft: Draft, order: Order, action: str, data: Data) -> None:
     """A repair that turns out to be a major one (大修)."""
     permit(action, data["actor"]["role"], order)
     job_class = needed(data, "job_class")["job_class"]
-    draft.tell("work-order.uplifted", order, acted(data) | {"job_class": job_class, "changes": {"job_class": job_class}})
+    draft.tell(
+        "work-order.uplifted", order, acted(data) | {"job_class": job_class, "changes": {"job_class": job_class}}
+    )
 
 
 def handover(draft: Draft, order: Order, action: str, data: Data) -> None:

@@ -105,6 +105,9 @@ class LaneStore(Protocol):
     async def due(self, key: TerritoryKey, until_ms: int, limit: int) -> tuple[list[tuple[str, int]], int | None]:
         """Timers due at or before a moment as (id, due ms), earliest first; and when the next one after is due."""
 
+    async def next_due(self, keys: Sequence[TerritoryKey]) -> list[int | None]:
+        """When the earliest timer of each territory is due, in ms; None where there is none."""
+
     async def replace(self, key: TerritoryKey, save: Save) -> None:
         """Drop all that is known of a territory and write it anew (rebuild); ``expected`` is not looked at."""
 
@@ -128,7 +131,7 @@ class EdgeStore(Protocol):
         """The routes that are known."""
 
     async def subjects(self, tenant: str, people: Mapping[str, tuple[str, bytes]]) -> dict[str, str]:
-        """Person id -> (proposed subject id, details): the subject id in force; the details are kept with it."""
+        """Person id -> (proposed subject id, details): the subject id in force; details that are not empty are kept."""
 
     async def person(self, tenant: str, subject_id: str) -> bytes | None:
         """The details of a subject; None when unknown or erased."""

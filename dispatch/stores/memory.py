@@ -112,6 +112,10 @@ class MemoryStore:
         due = [(timer_id, ms) for ms, timer_id in timers if ms <= until_ms][:limit]
         return due, (timers[len(due)][0] if len(timers) > len(due) else None)
 
+    async def next_due(self, keys: Sequence[TerritoryKey]) -> list[int | None]:
+        """See LaneStore."""
+        return [timers[0][0] if (timers := self._of(key).timers) else None for key in keys]
+
     async def replace(self, key: TerritoryKey, save: Save) -> None:
         """See LaneStore."""
         self._kept[key] = _Kept()
@@ -142,7 +146,8 @@ class MemoryStore:
         found: dict[str, str] = {}
         for person_id, (proposed, details) in people.items():
             subject_id = self._subjects.setdefault((tenant, person_id), proposed)
-            self._people[tenant, subject_id] = details
+            if details:
+                self._people[tenant, subject_id] = details
             found[person_id] = subject_id
         return found
 
@@ -152,8 +157,8 @@ class MemoryStore:
 
     async def erase(self, tenant: str, subject_id: str) -> bool:
         """See EdgeStore."""
-        known = self._people.pop((tenant, subject_id), None) is not None
-        for person, subject in list(self._subjects.items()):
-            if subject == subject_id and person[0] == tenant:
-                del self._subjects[person]
-        return known
+        self._people.pop((tenant, subject_id), None)
+        names = [person for person, subject in self._subjects.items() if subject == subject_id and person[0] == tenant]
+        for name in names:
+            del self._subjects[name]
+        return bool(names)

@@ -29,8 +29,17 @@ UNREACHABLE = (
 )
 """What a Redis raises that is away, loading, full or not the master; whoever asks waits and asks again."""
 
-_SCRIPT = resources.files("dispatch.stores").joinpath("save.lua").read_bytes()
-_SHA = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
+
+
+class _Script:
+    """A Lua script of this folder, and the name under which Redis caches it."""
+
+    def __init__(self, name: str) -> None:
+        self.text = resources.files("dispatch.stores").joinpath(name).read_bytes()
+        self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest()
+
+
+_SAVE, _ROUTES, _SUBJECTS = _Script("save.lua"), _Script("routes.lua"), _Script("subjects.lua")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode_meta = msgspec.json.Decoder(Meta).decode
 _decode_attempt = msgspec.json.Decoder(Attempt).decode
@@ -122,10 +131,10 @@ class RedisStore:
         async with self._redis.pipeline(transaction=False) as pipe:
             for key, save in saves.items():
                 keys, args = _call(key, save)
-                pipe.execute_command("EVALSHA", _SHA, len(keys), *keys, *args)
+                pipe.execute_command("EVALSHA", _SAVE.sha, len(keys), *keys, *args)
             replies: list[Any] = await pipe.execute(raise_on_error=False)
         if any(isinstance(reply, NoScriptError) for reply in replies):
-            await self._redis.script_load(_SCRIPT)
+            await self._redis.script_load(_SAVE.text)
             return await self._run(saves)
         return replies
 
@@ -133,19 +142,27 @@ class RedisStore:
         self, lane: str, attempt: Attempt, wanted: Sequence[tuple[TerritoryKey, str]]
     ) -> list[bytes | None]:
         """See LaneStore."""
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.set(f"{{lane:{lane}}}:attempt", _encode(attempt))
-            for key, order_id in wanted:
-                pipe.get(f"{{{key}}}:final:{order_id}")
-            replies: list[bytes | None] = await pipe.execute()
-        return replies[1:]
+        return await self._finals(wanted, ("SET", f"{{lane:{lane}}}:attempt", _encode(attempt)))
 
     async def recall(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
         """See LaneStore."""
+        return await self._finals(wanted)
+
+    async def _finals(self, wanted: Sequence[tuple[TerritoryKey, str]], *first: tuple[Any, ...]) -> list[bytes | None]:
+        """Final orders, one MGET a territory, in one round trip with the commands that come first."""
+        places: dict[TerritoryKey, list[int]] = {}
+        for number, (key, _order_id) in enumerate(wanted):
+            places.setdefault(key, []).append(number)
         async with self._redis.pipeline(transaction=False) as pipe:
-            for key, order_id in wanted:
-                pipe.get(f"{{{key}}}:final:{order_id}")
-            found: list[bytes | None] = await pipe.execute()
+            for command in first:
+                pipe.execute_command(*command)
+            for key, numbers in places.items():
+                pipe.mget([f"{{{key}}}:final:{wanted[number][1]}" for number in numbers])
+            replies = (await pipe.execute())[len(first) :]
+        found: list[bytes | None] = [None] * len(wanted)
+        for numbers, blobs in zip(places.values(), replies, strict=True):
+            for number, blob in zip(numbers, blobs, strict=True):
+                found[number] = blob
         return found
 
     async def fences(self, keys: Sequence[TerritoryKey]) -> list[tuple[int, str]]:
@@ -179,6 +196,14 @@ class RedisStore:
         due = [timer for timer in timers if timer[1] <= until_ms][:limit]
         return due, (timers[len(due)][1] if len(timers) > len(due) else None)
 
+    async def next_due(self, keys: Sequence[TerritoryKey]) -> list[int | None]:
+        """See LaneStore."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.zrange(f"{{{key}}}:timers", 0, 0, withscores=True)
+            found = await pipe.execute()
+        return [int(one[0][1]) if one else None for one in found]
+
     async def replace(self, key: TerritoryKey, save: Save) -> None:
         """See LaneStore."""
         tag = f"{{{key}}}"
@@ -206,46 +231,45 @@ class RedisStore:
         """See EdgeStore."""
         if not routes:
             return {}
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for one, route in routes.items():
-                pipe.setnx(f"route:{tenant}:{one}", route)
-            fresh = await pipe.execute()
-        in_force = dict(routes)
-        old = [one for one, is_new in zip(routes, fresh, strict=True) if not is_new]
-        return in_force | await self.routes(tenant, old)
+        keys = [f"route:{{{tenant}}}:{one}" for one in routes]
+        found = await self._script(_ROUTES, keys, list(routes.values()))
+        return {one: route.decode() for one, route in zip(routes, found, strict=True)}
 
     async def routes(self, tenant: str, ids: Sequence[str]) -> dict[str, str]:
         """See EdgeStore."""
         if not ids:
             return {}
-        found = await self._redis.mget([f"route:{tenant}:{one}" for one in ids])
+        found = await self._redis.mget([f"route:{{{tenant}}}:{one}" for one in ids])
         return {one: route.decode() for one, route in zip(ids, found, strict=True) if route is not None}
 
     async def subjects(self, tenant: str, people: Mapping[str, tuple[str, bytes]]) -> dict[str, str]:
         """See EdgeStore."""
         if not people:
             return {}
-        names = {person_id: f"subject:{tenant}:{_hidden(person_id)}" for person_id in people}
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for person_id, (proposed, _details) in people.items():
-                pipe.setnx(names[person_id], proposed)
-                pipe.get(names[person_id])
-            replies = await pipe.execute()
-            found = {one: replies[2 * n + 1].decode() for n, one in enumerate(people)}
-            for person_id, (_proposed, details) in people.items():
-                pipe.hset(f"person:{tenant}:{found[person_id]}", "details", details)
-                pipe.hset(f"person:{tenant}:{found[person_id]}", "name", names[person_id])
-            await pipe.execute()
+        keys = [f"subject:{{{tenant}}}:{_hidden(person_id)}" for person_id in people]
+        args: list[Any] = [f"person:{{{tenant}}}:"]
+        for proposed, details in people.values():
+            args += (proposed, details)
+        found = await self._script(_SUBJECTS, keys, args)
+        return {one: subject.decode() for one, subject in zip(people, found, strict=True)}
+
+    async def _script(self, script: _Script, keys: Sequence[str], args: Sequence[Any]) -> list[bytes]:
+        call = ("EVALSHA", script.sha, len(keys), *keys, *args)
+        try:
+            found: list[bytes] = await self._redis.execute_command(*call)
+        except NoScriptError:
+            await self._redis.script_load(script.text)
+            found = await self._redis.execute_command(*call)
         return found
 
     async def person(self, tenant: str, subject_id: str) -> bytes | None:
         """See EdgeStore."""
-        found: bytes | None = await self._redis.hget(f"person:{tenant}:{subject_id}", "details")
+        found: bytes | None = await self._redis.hget(f"person:{{{tenant}}}:{subject_id}", "details")
         return found
 
     async def erase(self, tenant: str, subject_id: str) -> bool:
         """See EdgeStore."""
-        key = f"person:{tenant}:{subject_id}"
+        key = f"person:{{{tenant}}}:{subject_id}"
         name = await self._redis.hget(key, "name")
         if name:
             await self._redis.delete(name)

@@ -13,7 +13,7 @@ from tests.crash.recorded import Batch, Happened, Recorded
 from tests.crash.stage import Stage
 
 LATE_WALL_S = 30.0
-"""How late a timer may fire while workers are being killed, in seconds of the wall clock."""
+"""How late a timer may fire while workers are being killed, in seconds of the wall clock, if not said otherwise."""
 END_WALL_S = 4.0
 """How late it may be at the end of a run, when all has been well for longer than that."""
 EARLY_S = 1.0
@@ -82,17 +82,21 @@ def _moment(text: str) -> datetime:
 
 @dataclass
 class Timing:
-    """What was found."""
+    """What was found; what is more than ``late`` (domain time) after its due moment counts as missed."""
 
+    late: timedelta
     missed: list[str] = field(default_factory=list)
     early: list[str] = field(default_factory=list)
     fired: int = 0
     latest_wall_s: float = 0.0
 
 
-def check_timers(run: Recorded, stage: Stage, ended_at_s: float) -> Timing:
-    """Walk through the batches of each territory. ``ended_at_s``: the wall time at which workers were stopped."""
-    found = Timing()
+def check_timers(run: Recorded, stage: Stage, ended_at_s: float, late_wall_s: float = LATE_WALL_S) -> Timing:
+    """Walk through the batches of each territory. ``ended_at_s``: the wall time at which workers were stopped.
+
+    ``late_wall_s``: how late a timer may be while workers are being killed: the longest outage there was.
+    """
+    found = Timing(late=timedelta(seconds=late_wall_s * stage.speed))
     for batches in run.batches.values():
         orders: dict[str, Watched] = {}
         for batch in batches:
@@ -127,11 +131,10 @@ def _walk(batch: Batch, orders: dict[str, Watched], stage: Stage, found: Timing)
             else:
                 found.latest_wall_s = max(found.latest_wall_s, (now - due).total_seconds() / stage.speed)
         watched.apply(event)
-    late = timedelta(seconds=LATE_WALL_S * stage.speed)
     for order, pending in before.items():
         after = orders[order].pending(order)
         for timer, due in pending.items():
-            if due + late < now and timer not in fired and timer not in after:
+            if due + found.late < now and timer not in fired and timer not in after:
                 found.missed.append(f"{timer} was due at {due}, and was overtaken at {now}")
 
 

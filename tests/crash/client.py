@@ -25,10 +25,11 @@ HOLDS = ("safety", "waiting_reporter", "waiting_parts")
 class Client:
     """Sends requests at a rate, and reacts to what the engine publishes until it is stopped."""
 
-    def __init__(self, stage: Stage, seed: int, rate: float) -> None:
+    def __init__(self, stage: Stage, seed: int, rate: float, doubts: float = DOUBTS) -> None:
         self.stage = stage
         self.seed = seed
         self.rate = rate
+        self.doubts = doubts
         self.sent: Counter[str] = Counter()
         self.requests = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,7 +77,9 @@ class Client:
                 one = f"{name}-t{number}"
                 skills = [{"trade": trade, "level": 3} for trade in TRADES]
                 data = {"id": one, "version": 1, "org_id": "own", "home_territory": name, "skills": skills}
-                await self._send(ACTIONS, "technician.updated", f"{one}:v1", data | {"capacity": {"open": CAPACITY}}, one)
+                await self._send(
+                    ACTIONS, "technician.updated", f"{one}:v1", data | {"capacity": {"open": CAPACITY}}, one
+                )
                 shift = {"technician_id": one, "start": begin, "end": end}
                 await self._send(ACTIONS, "shift.started", f"{one}:shift", shift, one)
 
@@ -85,7 +88,7 @@ class Client:
         self.sent[kind] += 1
         await self._producer.send(topic, value, key=key.encode())
         rng = self._rng("doubt", event_id)
-        if rng.random() < DOUBTS:
+        if rng.random() < self.doubts:
             self._later(rng.uniform(0.2, 4), lambda: self._again(topic, value, key))
 
     async def _again(self, topic: str, value: bytes, key: str) -> None:

@@ -153,3 +153,10 @@ def event(kind: str, event_id: str, time_text: str, data: Mapping[str, Any]) -> 
     """A structured CloudEvent, as a channel would send it."""
     said = {"specversion": "1.0", "id": event_id, "source": SOURCE, "type": f"dispatch.{kind}.v1"}
     return json.dumps(said | {"time": time_text, "data": data}, ensure_ascii=False).encode()
+
+
+def open_stage(folder: Path, kafka: str, redis: str, names: list[str] | None = None) -> Stage:
+    """The stage of a run in this folder; its clock starts now."""
+    chosen = names if names is not None else territories()
+    write_config(folder / "config", chosen)
+    return Stage(folder=folder, kafka=kafka, redis=redis, names=chosen, since=round(time.time(), 3))

@@ -13,7 +13,7 @@ from typing import Any
 from tests.crash.stage import ROOT, Stage
 
 POLL_S = 0.05
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 120.0
 
 
 class Worker:
@@ -25,6 +25,7 @@ class Worker:
         self.log = stage.folder / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.starts = 0
+        self.started_at_s = 0.0
         self.expected_end = False
         self._arm = stage.folder / f"arm-{name}"
         self._ready = stage.folder / f"ready-{name}"
@@ -44,6 +45,7 @@ class Worker:
         """Start a process; it dies with this one."""
         self._ready.unlink(missing_ok=True)
         self.starts += 1
+        self.started_at_s = time.monotonic()
         self.expected_end = False
         environment = {**os.environ, **self.stage.environment(self.name, **self._environment)}
         with self.log.open("ab") as log:
@@ -89,6 +91,7 @@ class Supervisor:
     def __init__(self, workers: list[Worker], say: Callable[[str], None]) -> None:
         self.workers = workers
         self.ended_by_themselves = 0
+        self.slowest_start_s = 0.0
         self._say = say
         self._task: asyncio.Task[None] | None = None
 
@@ -100,8 +103,12 @@ class Supervisor:
         await self.wait(lambda: all(worker.ready for worker in self.workers), READY_WITHIN_S, "workers to be ready")
 
     async def _watch(self) -> None:
+        coming = {worker.name: 0 for worker in self.workers}
         while True:
             for worker in self.workers:
+                if worker.ready and coming[worker.name] < worker.starts:
+                    coming[worker.name] = worker.starts
+                    self.slowest_start_s = max(self.slowest_start_s, time.monotonic() - worker.started_at_s)
                 if not worker.alive:
                     if not worker.expected_end:
                         self.ended_by_themselves += 1

@@ -80,8 +80,9 @@ async def main() -> int:
     steps = Failpoints(folder, name)
     watch_publishing(steps)
     settings = read_settings()
-    kwargs = broken.breakage(os.environ.get("CRASH_BROKEN", ""), settings)
-    app = create_app(settings, steps=steps, **kwargs)
+    if chosen := os.environ.get("CRASH_BROKEN"):
+        broken.apply(json.loads(chosen), steps)
+    app = create_app(settings, steps=steps)
     return await run_until_stopped(app, on_ready=(folder / f"ready-{name}").touch)
 
 

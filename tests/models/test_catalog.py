@@ -80,6 +80,7 @@ WORK_ORDERS = [
     "returned",
     "transferred",
     "withdrawn",
+    "accepted",
     "departed",
     "arrived",
     "no-access",

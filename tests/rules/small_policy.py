@@ -80,7 +80,8 @@ DOCUMENT: dict[str, Any] = {
         },
     ],
     "ladders": {
-        "loud": {"rungs": [{"level": 1, "after": 0, "to": ["supervisor"]}], "then": "calm"},
+        "loud": {"rungs": [{"level": 1, "after": 0, "to": ["supervisor"]}], "then": "top"},
+        "top": {"rungs": [{"level": 4, "after": "15m", "to": ["rector"]}]},
         "calm": {
             "rungs": [
                 {"level": 1, "after": 0, "to": ["supervisor"]},

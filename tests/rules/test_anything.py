@@ -57,14 +57,26 @@ class AnyDay(RuleBasedStateMachine):
                     name, skills=skills, certificates=("licence",), capacity=2, hours=60, territory="south"
                 )
 
-    @rule(trade=st.one_of(st.none(), trades), room=st.sampled_from((None, "1", "2")),
-          urgency=st.sampled_from(URGENCIES), ago=late_minutes, due=st.sampled_from((None, -30, 45)),
-          territory=st.sampled_from(("north", "north", "south")), drill=st.sampled_from((False, False, True)))
+    @rule(
+        trade=st.one_of(st.none(), trades),
+        room=st.sampled_from((None, "1", "2")),
+        urgency=st.sampled_from(URGENCIES),
+        ago=late_minutes,
+        due=st.sampled_from((None, -30, 45)),
+        territory=st.sampled_from(("north", "north", "south")),
+        drill=st.sampled_from((False, False, True)),
+    )
     def somebody_reports(self, trade, room, urgency, ago, due, territory, drill):
         reported_at = self.day.now - timedelta(minutes=ago)
         order = self.day.report(
-            "something", trade=trade, room=room, urgency=urgency, territory=territory, drill=drill,
-            reported_at=text_of(reported_at), by=f"subject-{len(self.orders)}",
+            "something",
+            trade=trade,
+            room=room,
+            urgency=urgency,
+            territory=territory,
+            drill=drill,
+            reported_at=text_of(reported_at),
+            by=f"subject-{len(self.orders)}",
             due_at=text_of(self.day.now + timedelta(minutes=due)) if due is not None else None,
         )
         self.orders.append(order)
@@ -132,10 +144,18 @@ class AnyDay(RuleBasedStateMachine):
         technician = draw(st.sampled_from([*TECHNICIANS, *SOUTH]))
         territory = draw(st.sampled_from(("north", "south")))
         other = draw(st.sampled_from(self.orders))
-        place = {"territory": territory, "area_id": f"{territory}.b2", "building": "b2", "room": "9",
-                 "area_path": [territory, f"{territory}.b2"]}
+        place = {
+            "territory": territory,
+            "area_id": f"{territory}.b2",
+            "building": "b2",
+            "room": "9",
+            "area_path": [territory, f"{territory}.b2"],
+        }
         fields = {
-            "hold": {"reason": draw(st.sampled_from(REASONS)), "expected_resume_at": draw(st.sampled_from((None, until)))},
+            "hold": {
+                "reason": draw(st.sampled_from(REASONS)),
+                "expected_resume_at": draw(st.sampled_from((None, until))),
+            },
             "no_access": {"reason": draw(st.sampled_from((None, "parts")))},
             "transfer": {"to": technician},
             "handover": {"to": technician},
@@ -143,8 +163,10 @@ class AnyDay(RuleBasedStateMachine):
             "uplift": {"job_class": "major"},
             "rate": {"dimensions": {"quality": 5}},
             "amend": {"text": "more words", "resolved_location": draw(st.sampled_from((None, place)))},
-            "reclassify": {"trade": draw(st.one_of(st.none(), trades)),
-                           "urgency": draw(st.one_of(st.none(), st.sampled_from(URGENCIES)))},
+            "reclassify": {
+                "trade": draw(st.one_of(st.none(), trades)),
+                "urgency": draw(st.one_of(st.none(), st.sampled_from(URGENCIES))),
+            },
             "relocate": {"resolved_location": place},
             "split": {"parts": [{"trade": draw(trades)}, {"urgency": "low"}]},
             "merge": {"into": other},
@@ -152,8 +174,10 @@ class AnyDay(RuleBasedStateMachine):
             "reassign": {"to": draw(st.one_of(st.none(), st.just(technician)))},
             "preempt": {"to": technician, "instead_of": draw(st.sampled_from((None, other)))},
             "request_extension": {"until": until},
-            "grant_extension": {"until": draw(st.sampled_from((None, until))),
-                                "clock": draw(st.sampled_from((None, "accept", "confirm")))},
+            "grant_extension": {
+                "until": draw(st.sampled_from((None, until))),
+                "clock": draw(st.sampled_from((None, "accept", "confirm"))),
+            },
             "decide_approval": {"decision": "approved"},
             "acknowledge": {"until": draw(st.sampled_from((None, until)))},
         }.get(action, {})
@@ -179,15 +203,19 @@ class AnyDay(RuleBasedStateMachine):
         told = {event.type for event in self.day.events[before:] if event.causation == action_id}
         assert not handled or not told - {"work-order.updated"}
 
-    @rule(who=st.sampled_from([*TECHNICIANS, *SOUTH]), capacity=st.sampled_from((0, 1, 3)),
-          what=st.sampled_from(("update", "remove", "end", "plan", "position")))
+    @rule(
+        who=st.sampled_from([*TECHNICIANS, *SOUTH]),
+        capacity=st.sampled_from((0, 1, 3)),
+        what=st.sampled_from(("update", "remove", "end", "plan", "position")),
+    )
     def the_roster_changes(self, who, capacity, what):
         day, home = self.day, "south" if who in SOUTH else "north"
         self.versions += 1
         if what == "update":
             skills = (TECHNICIANS | SOUTH)[who]
-            day.technician(who, skills=skills, certificates=("licence",), capacity=capacity, territory=home,
-                           version=self.versions)
+            day.technician(
+                who, skills=skills, certificates=("licence",), capacity=capacity, territory=home, version=self.versions
+            )
         elif what == "remove":
             day.say("technician.removed", {"id": who, "version": self.versions}, to=home)
         elif what == "end":

@@ -180,6 +180,13 @@ async def test_saves_of_several_territories_sent_again_complete_what_is_missing(
     assert (await store.load(missing)).orders == {"b": b"1"}
 
 
+async def test_the_fence_can_be_asked_for(store, tenant):
+    known, unknown = TerritoryKey(tenant, "known"), TerritoryKey(tenant, "unknown")
+    await store.save({known: save_of(7)})
+    assert await store.fences([unknown, known]) == [(0, ""), (7, "b7")]
+    assert await store.fences([]) == []
+
+
 # final orders -------------------------------------------------------------------------------------------------
 
 
@@ -194,6 +201,8 @@ async def test_a_final_order_leaves_the_open_ones_and_can_be_fetched_by_its_id(s
         "0", Attempt(start="x:1", size=1, tries=1), [(key, "a"), (key, "b"), (key, "c"), (key, "nobody")]
     )
     assert found == [b"closed", None, b"merged", None]
+    assert await store.recall([(key, "nobody"), (key, "c"), (key, "b")]) == [None, b"merged", None]
+    assert await store.recall([]) == []
 
 
 async def test_a_reopened_order_is_open_and_no_longer_final(store, key):
@@ -413,11 +422,13 @@ async def test_twenty_thousand_changed_orders_are_saved_in_one_call(client, key)
     )
     await store.save({key: gone})
     assert len(await store.orders(key)) == 8_000
-    assert len(await store.finals(key)) == 12_000
+    kept = await store.recall([(key, order_id) for order_id, _blob in orders])
+    assert kept == [b"f"] * 12_000 + [None] * 8_000
     assert (await store.due(key, 10**9, 1))[0] == [("wo012000:1:resolve.warn:1", 12_000)]
     assert (await store.load(key)).outbox == []
     await store.save({key: save_of(3, on=fence(gone), orders=orders[:9_000], reopened=[one for one, _ in orders[:9_000]])})
-    assert len(await store.finals(key)) == 3_000
+    kept = await store.recall([(key, order_id) for order_id, _blob in orders])
+    assert kept == [None] * 9_000 + [b"f"] * 3_000 + [None] * 8_000
 
 
 def _without_last(keys, args):
@@ -544,6 +555,7 @@ async def test_a_lost_reply_is_not_executed_again_unseen_and_the_save_is_done_on
         through = connect(f"redis://127.0.0.1:{proxy.port}/0")
         store = RedisStore(through)
         second = save_of(2, on=(1, "b1"), orders=[("a", b"2")], outbox=(2, b"x"))
+        await through.ping()
         calls = await _script_calls(client)
         proxy.lose_replies(1)
         with pytest.raises(RedisConnectionError):

@@ -1,0 +1,65 @@
+"""``python -m tests.crash --kills 20``: kill workers in full run and count what was lost; one line of JSON last."""
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.crash.controls import broken_run
+from tests.crash.run import main_run
+from tests.crash.stage import FAILPOINTS
+
+
+def say(line: str) -> None:
+    """Progress, on standard error."""
+    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """0 when nothing was lost and the controls were seen, else 1."""
+    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=None, help="repeats a run's random choices")
+    parser.add_argument("--rate", type=float, default=6.0, help="requests a second")
+    parser.add_argument("--keep", type=Path, default=None, help="a folder to keep the run's data and logs in")
+    parser.add_argument("--no-controls", action="store_true")
+    given = parser.parse_args()
+    seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1_000_000)
+    began_s = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="crash-") as scratch:
+        folder = given.keep or Path(scratch)
+        outcome = asyncio.run(main_run(folder / "run", given.kills, seed, given.rate, say))
+        outcome.verdict.tell(say)
+        controls = outcome.controls
+        if not given.no_controls:
+            say("controls: workers that are broken on purpose")
+            controls |= asyncio.run(broken_run(folder / "controls", seed, say))
+    verdict, tally = outcome.verdict, outcome.tally
+    hit = sorted(set(tally.failpoints))
+    every = set(hit) == set(FAILPOINTS)
+    result = {
+        **verdict.counts,
+        "failpoints_hit": hit,
+        "failpoints_missing": sorted(set(FAILPOINTS) - set(hit)),
+        "kills": tally.kills,
+        "stops": tally.stops,
+        "stops_at": tally.stops_at,
+        "tail_cuts": tally.tail_cuts,
+        "saves_cut": tally.saves_cut,
+        **verdict.figures,
+        "seed": seed,
+        "seconds": round(time.monotonic() - began_s),
+        "controls": controls,
+        "controls_ok": all(bool(one["seen"]) != (name == "works") for name, one in controls.items()),
+    }
+    good = verdict.clean and result["controls_ok"] and (every or given.kills < len(FAILPOINTS))
+    print(json.dumps(result))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
