@@ -19,7 +19,7 @@ from typing import Any
 from dispatch.embedded import embedded
 
 READY = "ready"
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 180.0
 STOP_WITHIN_S = 20.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -75,7 +75,7 @@ async def _serve(settings: Settings, roles: Sequence[Role]) -> int:
 
 async def _end(app: HostApp) -> None:
     """Stop what has started; what the libraries say of being stopped so early is of no use to anybody."""
-    for name in ("aiokafka", "faust", "mode"):
+    for name in ("aiokafka", "dispatch", "faust", "mode"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with suppress(TimeoutError):
         await asyncio.wait_for(app.stop(), timeout=STOP_WITHIN_S)

@@ -3,16 +3,21 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dispatch.topics import REQUESTS
+from dispatch.topics import COMMANDS, COMMANDS_URGENT, REQUESTS
 from tests.crash.recorded import Recorded
 from tests.crash.stage import TENANT
 
 NO_EXCUSE = frozenset({"decide-failed", "kills-the-worker", "bad-command", "broker-refused", "unknown-technician"})
 """Refusals that say nothing about the input: nobody would call what they are about handled."""
 
+LAST_S = 4.0
 
-def lost_inputs(run: Recorded) -> Iterator[str]:
-    """Requests without their order, actions without an effect or a reason, commands that nobody decided."""
+
+def lost_inputs(run: Recorded, ended_at_s: float) -> Iterator[str]:
+    """Requests without their order, actions without an effect or a reason, commands that nobody decided.
+
+    What the clock sent just before the end (wall time, seconds since the epoch) need not have been decided.
+    """
     caused = {event.causation for events in run.log.values() for event in events}
     opened = {event.subject for events in run.log.values() for event in events if event.type == "work-order.opened"}
     opened_by = {
@@ -32,7 +37,7 @@ def lost_inputs(run: Recorded) -> Iterator[str]:
         if not good:
             why = "; ".join(f"{one['code']} {one['errors'][:1]}" for one in found) or "no trace of it"
             yield f"{short} ({sent[0][1]['type']}, sent {len(sent)} times): {why}"
-    yield from _undecided(run)
+    yield from _undecided(run, ended_at_s - LAST_S)
 
 
 def _letters_by_id(run: Recorded) -> dict[str, list[Mapping[str, Any]]]:
@@ -48,13 +53,16 @@ def _letters_by_id(run: Recorded) -> dict[str, list[Mapping[str, Any]]]:
     return found
 
 
-def _undecided(run: Recorded) -> Iterator[str]:
+def _undecided(run: Recorded, due_until_s: float) -> Iterator[str]:
     reached = {
         territory: {topic: place["offset"] for topic, place in batches[-1].end.data["positions"].items()}
         for territory, batches in run.batches.items()
         if batches
     }
+    sent_at_s = {rec.place: rec.at_s for topic in (COMMANDS_URGENT, COMMANDS) for rec in run.topics[topic]}
     for (topic, partition, offset), command in run.commands.items():
+        if command["type"] == "due" and sent_at_s[topic, partition, offset] > due_until_s:
+            continue
         territory = f"{command['tenant']}:{command['territory']}"
         if offset > reached.get(territory, {}).get(topic, -1):
             yield f"the command {command['id']} at {topic}[{partition}]:{offset} was not decided by {territory}"

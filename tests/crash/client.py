@@ -77,9 +77,8 @@ class Client:
                 one = f"{name}-t{number}"
                 skills = [{"trade": trade, "level": 3} for trade in TRADES]
                 data = {"id": one, "version": 1, "org_id": "own", "home_territory": name, "skills": skills}
-                await self._send(
-                    ACTIONS, "technician.updated", f"{one}:v1", data | {"capacity": {"open": CAPACITY}}, one
-                )
+                data["capacity"] = {"open": CAPACITY}
+                await self._send(ACTIONS, "technician.updated", f"{one}:v1", data, one)
                 shift = {"technician_id": one, "start": begin, "end": end}
                 await self._send(ACTIONS, "shift.started", f"{one}:shift", shift, one)
 

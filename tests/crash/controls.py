@@ -7,7 +7,6 @@ that bring it out: a kill after a publication, and a stop of a worker that is ab
 import asyncio
 import json
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ LAYOUT = (
 )
 """By lane: how its territories are broken; an empty name is one that works."""
 RATE, DOUBTS = 12.0, 1.0
-FED_S = 6.0
+PACE = Pace(before_s=6, react_s=3, accounted_s=20, quiet_s=6)
 
 
 def layout() -> dict[str, str]:
@@ -46,7 +45,7 @@ class Broken(Run):
     """The run of the broken workers."""
 
     def __init__(self, stage: Stage, servers: Servers, seed: int, say: Say, broken: dict[str, str]) -> None:
-        super().__init__(stage, servers, seed, say, RATE)
+        super().__init__(stage, servers, seed, say, RATE, PACE)
         self.broken = broken
         ways = {way: [name for name, its in broken.items() if its == way] for way in WAYS}
         for number, _worker in enumerate(self.workers):
@@ -58,36 +57,13 @@ class Broken(Run):
         """The first territory that is broken in this way."""
         return next(name for name, its in self.broken.items() if its == way)
 
-    async def faults(self) -> None:
+    def faults(self) -> list[tuple[str, str]]:
         """What brings the breakages out."""
-        await asyncio.sleep(FED_S)
-        for way in ("other_bytes", "no_position"):
-            await self.failpoint(f"published.{self.where(way)}")
-        await self._ready()
-        await self.stop(f"decided.{self.where('no_fence')}")
-
-    async def judged(self) -> tuple[Verdict, Recorded]:
-        """Start, break, wait, and look at the topics."""
-        await self.supervisor.start()
-        await self.client.start()
-        feeding = asyncio.create_task(self.client.feed())
-        try:
-            await self.faults()
-            self.client.stop_feeding()
-            await asyncio.sleep(FED_S / 2)
-            await self.client.stop()
-            deadline_s = time.monotonic() + 20
-            while await lag(self.stage) and time.monotonic() < deadline_s:
-                await asyncio.sleep(0.5)
-            await asyncio.sleep(FED_S)
-        finally:
-            feeding.cancel()
-            await asyncio.gather(feeding, return_exceptions=True)
-            await self.client.stop()
-            self.ended_at_s = time.time()
-            await self.supervisor.stop()
-        recorded = await read_topics(self.stage.kafka, self.stage.partitions)
-        return judge(recorded, self.stage, self.ended_at_s, self.outage_s)[0], recorded
+        return [
+            ("failpoint", f"published.{self.where('other_bytes')}"),
+            ("failpoint", f"published.{self.where('no_position')}"),
+            ("stop", f"decided.{self.where('no_fence')}"),
+        ]
 
 
 _ORDER = re.compile(r"wo[0-9a-f]{20}")
@@ -119,7 +95,9 @@ async def broken_run(folder: Path, seed: int, say: Say) -> dict[str, Any]:
     await asyncio.to_thread(servers.start)
     try:
         stage = open_stage(folder, servers.kafka, servers.redis, sorted(broken))
-        verdict, recorded = await Broken(stage, servers, seed, say, broken).judged()
+        run = Broken(stage, servers, seed, say, broken)
+        recorded = await run.play(run.faults())
+        verdict = judge(recorded, stage, run.ended_at_s, run.outage_s)[0]
     finally:
         await asyncio.to_thread(servers.stop)
     found = by_territory(verdict, recorded)

@@ -6,7 +6,7 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,25 @@ from tests.crash.doctored import doctored
 from tests.crash.faults import cut_redis
 from tests.crash.recorded import Recorded, read_topics
 from tests.crash.stage import FAILPOINTS, SESSION_TIMEOUT_MS, Stage, open_stage
-from tests.crash.supervisor import READY_WITHIN_S, Supervisor, Worker, log_lines
+from tests.crash.supervisor import READY_WITHIN_S, Supervisor, Worker, log_lines, until
 from tests.crash.verdict import Verdict, judge_with_store
 
 Say = Callable[[str], None]
 HIT_WITHIN_S = 25.0
-ACCOUNTED_WITHIN_S = 120.0
-SETTLE_S = 8.0
 OUTAGE_S = 30.0
 """How long lanes may stand still beside the slowest start of a worker: a session's end, a rebalance, a catching up."""
-REACT_S = 4.0
 MOST_AT_A_STEP = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How long things take, in seconds: people before the first fault and after the last, reading up, quiet."""
+
+    before_s: float = 3.0
+    react_s: float = 4.0
+    accounted_s: float = 120.0
+    quiet_s: float = 8.0
+    most_between_s: float = 2.5
 
 
 @dataclass
@@ -49,7 +57,8 @@ class Tally:
 class Run:
     """One run of two workers under faults."""
 
-    def __init__(self, stage: Stage, servers: Servers, seed: int, say: Say, rate: float) -> None:
+    def __init__(self, stage: Stage, servers: Servers, seed: int, say: Say, rate: float, pace: Pace = Pace()) -> None:
+        self.pace = pace
         self.stage = stage
         self.servers = servers
         self.rng = random.Random(seed)
@@ -61,17 +70,17 @@ class Run:
         self.client = Client(stage, seed, rate)
         self.ended_at_s = 0.0
 
-    async def play(self, faults: list[tuple[str, str]]) -> Recorded:
+    async def play(self, faults: Sequence[tuple[str, str]]) -> Recorded:
         """Start, do the faults in order, wait until all is accounted for; what is on the topics then."""
         await self.supervisor.start()
         await self.client.start()
         feeding = asyncio.create_task(self.client.feed())
         try:
-            await asyncio.sleep(3)
+            await asyncio.sleep(self.pace.before_s)
             for number, (kind, what) in enumerate(faults, 1):
                 self.say(f"{number}/{len(faults)} {kind} {what} ({self.client.requests} requests)")
                 await FAULTS[kind](self, what)
-                await asyncio.sleep(self.rng.uniform(0.2, 2.5))
+                await asyncio.sleep(self.rng.uniform(0.2, self.pace.most_between_s))
             await self._quieten()
         finally:
             feeding.cancel()
@@ -96,16 +105,18 @@ class Run:
 
     async def _quieten(self) -> None:
         self.client.stop_feeding()
-        await asyncio.sleep(REACT_S)
+        await asyncio.sleep(self.pace.react_s)
         await self.client.stop()
         for worker in self.workers:
             worker.disarm()
         await self._ready()
-        deadline_s = time.monotonic() + ACCOUNTED_WITHIN_S
-        while (behind := await lag(self.stage)) and time.monotonic() < deadline_s:
-            await asyncio.sleep(0.5)
-        self.say(f"all inputs read; quiet for {SETTLE_S:.0f} s" if not behind else f"still behind: {behind}")
-        await asyncio.sleep(SETTLE_S)
+
+        async def all_read() -> bool:
+            return not await lag(self.stage)
+
+        done = await until(all_read, self.pace.accounted_s, 0.5)
+        self.say(f"all inputs read; quiet for {self.pace.quiet_s:.0f} s" if done else "inputs are still behind")
+        await asyncio.sleep(self.pace.quiet_s)
 
     async def _ready(self) -> None:
         await self.supervisor.wait(lambda: all(w.ready for w in self.workers), READY_WITHIN_S, "the workers to be back")

@@ -1,19 +1,22 @@
 """Worker processes: started, killed, stopped, and started again whenever they end."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from tests.crash.stage import ROOT, Stage
 
 POLL_S = 0.05
 READY_WITHIN_S = 120.0
+STOP_WITHIN_S = 20.0
 
 
 class Worker:
@@ -81,8 +84,7 @@ class Worker:
         """Whether its process stands still (SIGSTOP)."""
         if self.process is None or not self.alive:
             return False
-        with open(f"/proc/{self.process.pid}/stat") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] == "T"
+        return Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
 
 
 class Supervisor:
@@ -116,15 +118,15 @@ class Supervisor:
                     worker.start()
             await asyncio.sleep(POLL_S)
 
-    async def wait(self, met: Callable[[], bool], timeout_s: float, what: str) -> float:
-        """Wait until a condition is met; how long it took. Raises TimeoutError that says what was waited for."""
-        began_s = time.monotonic()
-        while not met():
-            if time.monotonic() - began_s > timeout_s:
-                words = "; ".join(f"{worker.name}: {last_words(worker)}" for worker in self.workers)
-                raise TimeoutError(f"waited {timeout_s:.0f} s for {what}. {words}")
-            await asyncio.sleep(POLL_S)
-        return time.monotonic() - began_s
+    async def wait(self, met: Callable[[], bool], timeout_s: float, what: str) -> None:
+        """Wait until a condition is met. Raises TimeoutError that says what was waited for."""
+
+        async def check() -> bool:
+            return met()
+
+        if not await until(check, timeout_s):
+            words = "; ".join(f"{worker.name}: {last_words(worker)}" for worker in self.workers)
+            raise TimeoutError(f"waited {timeout_s:.0f} s for {what}. {words}")
 
     async def stop(self, *, kill: bool = False) -> None:
         """Stop all, politely."""
@@ -133,13 +135,25 @@ class Supervisor:
             await asyncio.gather(self._task, return_exceptions=True)
         for worker in self.workers:
             worker.signal(signal.SIGKILL if kill else signal.SIGTERM)
-        deadline_s = time.monotonic() + 20
-        while any(worker.alive for worker in self.workers) and time.monotonic() < deadline_s:
-            await asyncio.sleep(POLL_S)
+        await asyncio.gather(*(asyncio.to_thread(_ended, worker) for worker in self.workers))
         for worker in self.workers:
             worker.signal(signal.SIGKILL)
             if worker.process is not None:
                 worker.process.wait()
+
+
+async def until(met: Callable[[], Awaitable[bool]], timeout_s: float, every_s: float = POLL_S) -> bool:
+    """Whether a condition was met within a time, asked for it again and again."""
+    deadline_s = time.monotonic() + timeout_s
+    while not (is_met := await met()) and time.monotonic() < deadline_s:  # noqa: ASYNC110 -- of another process
+        await asyncio.sleep(every_s)
+    return is_met
+
+
+def _ended(worker: Worker) -> None:
+    if worker.process is not None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            worker.process.wait(STOP_WITHIN_S)
 
 
 def last_words(worker: Worker, lines: int = 3) -> str:
@@ -153,10 +167,10 @@ def last_words(worker: Worker, lines: int = 3) -> str:
 
 def log_lines(workers: list[Worker], event: str) -> list[dict[str, Any]]:
     """The canonical log lines of one kind, of all workers."""
-    found: list[dict[str, Any]] = []
-    for worker in workers:
-        if worker.log.exists():
-            for line in worker.log.read_text(errors="replace").splitlines():
-                if f'"event": "{event}"' in line:
-                    found.append(json.loads(line))
-    return found
+    lines = (
+        line
+        for worker in workers
+        if worker.log.exists()
+        for line in worker.log.read_text(errors="replace").splitlines()
+    )
+    return [json.loads(line) for line in lines if f'"event": "{event}"' in line]

@@ -56,7 +56,7 @@ def judge(run: Recorded, stage: Stage, ended_at_s: float, late_s: float = LATE_W
     folded = Folded(run)
     timing = check_timers(run, stage, ended_at_s, late_s)
     found: Mapping[str, list[str]] = {
-        "lost": [*lost_inputs(run), *lost_orders(folded)],
+        "lost": [*lost_inputs(run, ended_at_s), *lost_orders(folded)],
         "double_assigned": list(double_assigned(run)),
         "missed_timers": timing.missed,
         "early_escalations": timing.early,

@@ -396,6 +396,27 @@ def test_candidates_beyond_the_best_twenty_move_up_when_the_first_have_been_aske
     assert [each["technician"] for each in listed["asked"]] == [f"t{n:02}" for n in range(10, 25)]
 
 
+def test_an_order_is_judged_among_others_as_it_is_alone():
+    gas = (Certificate(type="gas"),)
+    pool = [
+        technician("a", certificates=gas, serves=(Serves(area="north"),)),
+        technician("b", skills=(Skill(trade="plumbing", level=4),), home_area="south"),
+        technician("c", certificates=gas, home_area="north"),
+    ]
+    plain = Requirement(trade="plumbing")
+    jobs = [
+        order("plain"),
+        order("certified", requirements=(replace(plain, certificates=("gas",)),)),
+        order("master", requirements=(replace(plain, min_level=3),)),
+        order("elsewhere", area="south"),
+        order("asked", asked={"a": "silent"}),
+        order("with-a", requirements=crew(2), legs=(leg("a"),)),
+        order("with-c", requirements=crew(2), legs=(leg("c"),)),
+    ]
+    for found in play(jobs, pool).evaluations:
+        assert found == play([job for job in jobs if job.id == found.order_id], pool).evaluations[0]
+
+
 def test_an_order_without_an_open_place_is_passed_over():
     assert play([order("done", legs=(leg("a"),)), order("unknown", requirements=())], [technician("a")]).given == ()
     assert play([], [technician("a")]).evaluations == ()
