@@ -5,24 +5,23 @@ with a decoder that looks at three fields, and each is answered with one ``compl
 """
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import ConsumerRecord
 
-from benchmarks.common import Child
-from dispatch.topics import ACTIONS, ASSIGNMENTS, REQUESTS
+from dispatch.topics import ACTIONS
 
 BATCH_BYTES = 1024 * 1024
 ASSIGNED = b"dispatch.work-order.assigned.v1"
 IDLE_MS = 100
-STALLED_S = 60.0
+COUNT_PATIENCE_S = 60.0
 
 
 class Assigned(msgspec.Struct):
@@ -33,67 +32,69 @@ class Assigned(msgspec.Struct):
     technician_id: str
 
 
-_assigned = msgspec.json.Decoder(Assigned).decode
+read_assigned = msgspec.json.Decoder(Assigned).decode
 
 
 class Client:
-    """One producer and one consumer on the servers of a benchmark."""
+    """One producer, and consumers as needed, on the servers of a benchmark."""
 
     def __init__(self, kafka: str, partitions: int) -> None:
-        """Nothing connects before :meth:`start`."""
+        """Nothing connects before the ``async with``."""
         self.kafka = kafka
         self.partitions = partitions
-        self.producer: Any = None
         self.completed = 0
+        self.producer: Any = None
         self._failed: list[BaseException] = []
+        self._turn = 0
 
-    async def start(self) -> None:
+    async def __aenter__(self) -> Self:
         """Connect the producer."""
         self.producer = AIOKafkaProducer(
             bootstrap_servers=self.kafka, linger_ms=0, max_batch_size=BATCH_BYTES, acks="all"
         )
         await self.producer.start()
+        return self
 
-    async def stop(self) -> None:
-        """Close the producer."""
+    async def __aexit__(self, *_error: object) -> None:
+        """Send what is under way, and close."""
         await self.producer.stop()
 
-    async def send(self, topic: str, values: Sequence[bytes], start: int = 0) -> None:
-        """Send values to the partitions in turn, one batch each; ``start`` is the first one's partition."""
-        batches = [self.producer.create_batch() for _ in range(self.partitions)]
-        used = set()
-        now_ms = int(time.time() * 1000)
-        for number, value in enumerate(values, start):
-            place = number % self.partitions
-            if batches[place].append(key=None, value=value, timestamp=now_ms) is None:
-                await self._hand_over(topic, place, batches[place])
-                batches[place] = self.producer.create_batch()
-                batches[place].append(key=None, value=value, timestamp=now_ms)
-            used.add(place)
-        for place in used:
-            await self._hand_over(topic, place, batches[place])
+    async def send(self, topic: str, values: Iterable[bytes]) -> None:
+        """Send values to the partitions in turn, one batch each; an error is raised by a later call."""
+        grouped: dict[int, list[bytes]] = defaultdict(list)
+        for value in values:
+            grouped[self._turn % self.partitions].append(value)
+            self._turn += 1
+        for place, group in grouped.items():
+            await self.send_to(topic, place, group)
 
-    async def send_by(self, topic: str, keyed: Sequence[tuple[int, bytes]]) -> None:
-        """Send values each to the partition that its number leads to, and wait for the broker's word."""
-        for place in range(self.partitions):
-            mine = [value for number, value in keyed if number % self.partitions == place]
-            for first in range(0, len(mine), 500):
+    async def send_to(self, topic: str, place: int, values: Iterable[bytes]) -> None:
+        """Send values to one partition, in order."""
+        if self._failed:
+            raise self._failed[0]
+        now_ms = int(time.time() * 1000)
+        batch = self.producer.create_batch()
+        for value in values:
+            if batch.append(key=None, value=value, timestamp=now_ms) is None:
+                await self._hand_over(topic, place, batch)
                 batch = self.producer.create_batch()
-                for value in mine[first : first + 500]:
-                    batch.append(key=None, value=value, timestamp=int(time.time() * 1000))
-                batch.close()
-                await (await self.producer.send_batch(batch, topic, partition=place))
+                batch.append(key=None, value=value, timestamp=now_ms)
+        await self._hand_over(topic, place, batch)
 
     async def _hand_over(self, topic: str, place: int, batch: Any) -> None:
         batch.close()
-        if self._failed:
-            raise self._failed[0]
         (await self.producer.send_batch(batch, topic, partition=place)).add_done_callback(self._sent)
 
     def _sent(self, future: "asyncio.Future[Any]") -> None:
         error = None if future.cancelled() else future.exception()
         if error is not None:
             self._failed.append(error)
+
+    async def complete(self, records: Sequence[ConsumerRecord]) -> None:
+        """Answer each assignment with a ``complete`` of its technician, done now."""
+        done_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        await self.send(ACTIONS, [completion(read_assigned(record.value), done_at, done_at) for record in records])
+        self.completed += len(records)
 
     @asynccontextmanager
     async def reading(self, topic: str, *, from_start: bool = False) -> AsyncIterator[AIOKafkaConsumer]:
@@ -113,40 +114,43 @@ class Client:
         finally:
             await consumer.stop()
 
-    async def complete(self, records: Sequence[ConsumerRecord]) -> None:
-        """Answer each assignment with a ``complete`` of its technician."""
-        done_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        values = []
-        for record in records:
-            one = _assigned(record.value)
-            self.completed += 1
-            values.append(
-                f'{{"specversion":"1.0","id":"c-{one.assignment_id}","source":"/bench",'
-                f'"type":"dispatch.action.complete.v1","time":"{done_at}","data":{{'
-                f'"work_order_id":"{one.work_order_id}","assignment_id":"{one.assignment_id}","visit_no":1,'
-                f'"disposition":"fixed","actor":{{"id":"{one.technician_id}","role":"technician"}}}}}}'.encode()
-            )
-        await self.send(ACTIONS, values, self.completed)
+    async def read_all(self, topic: str) -> AsyncIterator[ConsumerRecord]:
+        """Every record that a topic has by now."""
+        async with self.reading(topic, from_start=True) as consumer:
+            ends = await consumer.end_offsets(list(consumer.assignment()))
+            while any([await consumer.position(place) < end for place, end in ends.items()]):
+                for record in fetched(await consumer.getmany(timeout_ms=IDLE_MS)):
+                    yield record
 
-    async def ends(self, topic: str) -> int:
-        """How many records a topic has had, over all partitions."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka)
-        await consumer.start()
+    async def create(self, *names: str) -> None:
+        """Topics of one's own, beside the engine's."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka)
+        await admin.start()
         try:
-            places = [TopicPartition(topic, each) for each in range(self.partitions)]
-            return sum((await consumer.end_offsets(places)).values())
+            await admin.create_topics([NewTopic(name, self.partitions, 1) for name in names])
         finally:
-            await consumer.stop()
+            await admin.close()
+
+
+def completion(one: Assigned, performed_at: str, time_text: str) -> bytes:
+    """A ``complete`` as a device sends it."""
+    return (
+        f'{{"specversion":"1.0","id":"c-{one.assignment_id}","source":"/bench",'
+        f'"type":"dispatch.action.complete.v1","time":"{time_text}","data":{{'
+        f'"work_order_id":"{one.work_order_id}","assignment_id":"{one.assignment_id}","visit_no":1,'
+        f'"performed_at":"{performed_at}","disposition":"fixed",'
+        f'"actor":{{"id":"{one.technician_id}","role":"technician"}}}}}}'
+    ).encode()
+
+
+def header(record: ConsumerRecord, name: str) -> bytes:
+    """The value of a header, empty without it."""
+    return next((value for each, value in record.headers if each == name), b"")
 
 
 def type_of(record: ConsumerRecord) -> bytes:
     """The event type in a record's headers."""
-    return next((value for name, value in record.headers if name == "ce_type"), b"")
-
-
-def correlation_of(record: ConsumerRecord) -> bytes:
-    """The id of the request that an event goes back to."""
-    return next((value for name, value in record.headers if name == "ce_correlationid"), b"")
+    return header(record, "ce_type")
 
 
 def fetched(found: dict[Any, list[ConsumerRecord]]) -> list[ConsumerRecord]:
@@ -154,99 +158,14 @@ def fetched(found: dict[Any, list[ConsumerRecord]]) -> list[ConsumerRecord]:
     return [record for records in found.values() for record in records]
 
 
-class Flow:
-    """Requests kept flowing so that ``window`` are under way, and the moments at which answers were read."""
-
-    def __init__(self, client: Client, values: Sequence[bytes], window: int) -> None:
-        """``values`` are sent in order, ``window`` of them ahead of the answers."""
-        self.client = client
-        self.values = values
-        self.window = window
-        self.arrivals_s: list[float] = []
-        self.sent = 0
-        self._room = asyncio.Event()
-
-    async def feed(self, topic: str) -> None:
-        """Send until all are sent, an eighth of the window at a time."""
-        step = max(self.client.partitions, self.window // 8)
-        while self.sent < len(self.values):
-            if self.sent - len(self.arrivals_s) + step > self.window:
-                self._room.clear()
-                await self._room.wait()
-                continue
-            await self.client.send(topic, self.values[self.sent : self.sent + step], self.sent)
-            self.sent += step
-
-    def arrived(self, count: int) -> None:
-        """So many answers have been read now."""
-        self.arrivals_s.extend([time.perf_counter()] * count)
-        self._room.set()
-
-
-async def drive(
-    client: Client, values: Sequence[bytes], window: int, worker: Child, *, engine: bool, topics: tuple[str, str]
-) -> tuple[list[float], set[bytes]]:
-    """Send all values to ``topics[0]``, read an answer to each from ``topics[1]``: when each came, and their ids.
-
-    With ``engine`` answers are assignments, and are completed. RuntimeError when no answer comes for a minute.
-    """
-    flow = Flow(client, values, window)
-    seen: set[bytes] = set()
-    async with client.reading(topics[1]) as consumer:
-        feeding = asyncio.create_task(flow.feed(topics[0]))
-        last_s = time.perf_counter()
-        while len(flow.arrivals_s) < len(values):
-            records = fetched(await consumer.getmany(timeout_ms=IDLE_MS))
-            if feeding.done():
-                feeding.result()
-            if not records:
-                worker.check()
-                if time.perf_counter() - last_s > STALLED_S:
-                    missing = len(values) - len(flow.arrivals_s)
-                    raise RuntimeError(f"{missing} of {len(values)} answers are missing; the worker says:\n{worker.tail()}")
-                continue
-            last_s = time.perf_counter()
-            if engine:
-                records = [record for record in records if type_of(record) == ASSIGNED]
-                seen.update(correlation_of(record) for record in records)
-                flow.arrived(len(records))
-                await client.complete(records)
-            else:
-                flow.arrived(len(records))
-    return flow.arrivals_s, seen
-
-
-async def count_types(client: Client, topic: str, wanted: bytes, most: int, since: int = 0) -> set[bytes]:
-    """The subjects of all events of one type in a topic; returns when ``most`` are found, or none come for a while.
-
-    ``since``: records of the topic that were there before are passed over by their number, all partitions together.
-    """
+async def subjects(client: Client, topic: str, wanted: bytes, most: int) -> set[bytes]:
+    """The subjects of all events of one type in a topic; waits until there are ``most``, or none come for a minute."""
     found: set[bytes] = set()
     async with client.reading(topic, from_start=True) as consumer:
         last_s = time.perf_counter()
-        while len(found) < most and time.perf_counter() - last_s < STALLED_S:
+        while len(found) < most and time.perf_counter() - last_s < COUNT_PATIENCE_S:
             for record in fetched(await consumer.getmany(timeout_ms=IDLE_MS)):
-                last_s = time.perf_counter()
                 if type_of(record) == wanted:
-                    found.add(next(value for name, value in record.headers if name == "ce_subject"))
+                    last_s = time.perf_counter()
+                    found.add(header(record, "ce_subject"))
     return found
-
-
-async def create(kafka: str, partitions: int, *names: str) -> None:
-    """Topics of one's own, beside the engine's."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(name, partitions, 1) for name in names])
-    finally:
-        await admin.close()
-
-
-def engine_topics() -> tuple[str, str]:
-    """Where requests go in, and where assignments come out."""
-    return REQUESTS, ASSIGNMENTS
-
-
-def pretty(fields: dict[str, Any]) -> str:
-    """A dictionary for progress lines."""
-    return json.dumps(fields, ensure_ascii=False)

@@ -7,23 +7,15 @@ number of requests under way, so that the worker is what is slow.
 
 import argparse
 import asyncio
-import gc
-import resource
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import campus, faust_pass
-from benchmarks.client import Client, count_types, create, drive, engine_topics
-from benchmarks.common import Bench, bench, child, machine, median, report, say, steady_rate
-from dispatch.config import load_config
-from dispatch.topics import ACTIONS, COMPLETIONS, DEAD_LETTERS, WORK_ORDERS
-
-WARM_UP = 2000
-COMPLETED = b"dispatch.work-order.completed.v1"
-SHIFT_STARTED = b"dispatch.shift.started.v1"
+from benchmarks import campus, engine, faust_pass
+from benchmarks.client import Client
+from benchmarks.common import Bench, bench, child, machine, median, report, say
+from benchmarks.flow import Flow, drive
 
 
 def arguments() -> argparse.Namespace:
@@ -35,114 +27,59 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each side, in turn (3)")
     parser.add_argument("--window", type=int, default=4000, help="requests kept under way (4000)")
     parser.add_argument("--partitions", type=int, default=8, help="partitions of every topic (8)")
-    parser.add_argument("--profile", type=Path, help="profile the engine into this file (.txt: readable); one round")
+    parser.add_argument("--profile", type=Path, help="one round under cProfile, written here (.txt: readable)")
     parser.add_argument("--no-baseline", action="store_true", help="the engine alone, for tuning")
     return parser.parse_args()
 
 
-async def prepare(client: Client, check: Any) -> None:
-    """Bring the technicians on duty, and wait until all are."""
-    events = list(campus.staff(datetime.now(UTC)))
-    await client.send_by(ACTIONS, events)
-    wanted = len(events) // 2
-    on_duty = await count_types(client, WORK_ORDERS, SHIFT_STARTED, wanted)
-    check()
-    if len(on_duty) < wanted:
-        raise RuntimeError(f"{len(on_duty)} of {wanted} technicians are on duty")
-
-
-def requests(run: str, count: int) -> list[bytes]:
-    """Serialised before the clock starts."""
-    now = datetime.now(UTC)
-    return [campus.request(number, run, now) for number in range(count)]
-
-
 async def engine_round(bench: Bench, given: argparse.Namespace, client: Client, number: int) -> dict[str, Any]:
     """One round of the engine in a fresh worker process; what it did, counted from the topics."""
-    argv = ["benchmarks.worker", *(["--profile", str(given.profile)] if given.profile else [])]
-    env = bench.env(bench.folder / "config", DISPATCH_PARTITIONS=str(given.partitions))
-    with child("engine", argv, env, bench.folder) as worker:
+    with engine.running(bench, bench.folder / "config", given.partitions, given.profile) as worker:
         if number == 0:
             say("technicians come on duty")
-            await prepare(client, worker.check)
-        say("warm up")
-        warm = requests(f"w{number}", WARM_UP)
-        await drive(client, warm, WARM_UP, worker, engine=True, topics=engine_topics())
-        values = requests(f"e{number}", given.orders)
-        gc.collect()
-        cpu_s, mine_s = worker.cpu_s(), _own_cpu_s()
-        began_s = time.perf_counter()
-        arrivals_s, seen = await drive(
-            client, values, given.window, worker, engine=True, topics=engine_topics()
-        )
-        took_s = time.perf_counter() - began_s
-        cpu_s, mine_s = worker.cpu_s() - cpu_s, _own_cpu_s() - mine_s
-        total = (number + 1) * (WARM_UP + given.orders)
-        completed = await count_types(client, COMPLETIONS, COMPLETED, total)
-        letters = await client.ends(DEAD_LETTERS)
-        worker.check()
-    found = {
-        "rate": round(steady_rate(arrivals_s)), "assigned": len(seen), "took_s": round(took_s, 2),
-        "cpu_us_per_order": round(cpu_s / given.orders * 1e6), "worker_cpu_share": round(cpu_s / took_s, 2),
-        "client_cpu_share": round(mine_s / took_s, 2), "completed_of_all": len(completed), "expected_of_all": total,
-        "dead_letters": letters, **_batches(worker.log.read_text(errors="replace")),
-    }  # fmt: skip
+            await engine.staff_campus(client, worker)
+        await engine.warm_up(client, worker, f"w{number}")
+        flow = Flow(client, engine.requests(f"e{number}", given.orders), given.window)
+        found = await engine.order(flow, worker)
+        found |= await engine.check(client, worker) | engine.batch_sizes(worker)
     say(f"engine round {number + 1}: {found}")
-    if found["assigned"] != given.orders or len(completed) != total or letters:
-        raise RuntimeError(f"orders were lost: {found}")
+    expected = (number + 1) * (engine.WARM_UP + given.orders)
+    if not (expected == found["assigned_in_all"] == found["completed_in_all"]) or found["dead_letters"]:
+        raise RuntimeError(f"{expected} orders expected: {found}")
     return found
-
-
-def _own_cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def _batches(log: str) -> dict[str, float]:
-    """How large the batches were, from the worker's own log."""
-    sizes: dict[str, list[int]] = {"intake": [], "desk": []}
-    for line in log.splitlines():
-        if '"event": "batch"' in line:
-            side = "intake" if '"part": "intake"' in line else "desk"
-            name = '"inputs": ' if side == "intake" else '"commands": '
-            sizes[side].append(int(line.partition(name)[2].partition(",")[0]))
-    return {f"{side}_batch_mean": round(sum(each) / max(1, len(each)), 1) for side, each in sizes.items()}
 
 
 async def baseline_round(bench: Bench, given: argparse.Namespace, client: Client, number: int) -> dict[str, Any]:
     """One round of Faust alone: the same bytes from topic to topic."""
-    values = requests(f"b{number}", given.orders)
     topics = (faust_pass.SOURCE, faust_pass.TARGET)
     with child("faust", ["benchmarks.faust_pass"], bench.env(bench.folder), bench.folder) as worker:
-        await drive(client, requests(f"v{number}", WARM_UP), WARM_UP, worker, engine=False, topics=topics)
-        gc.collect()
-        cpu_s = worker.cpu_s()
-        arrivals_s, _ = await drive(client, values, given.window, worker, engine=False, topics=topics)
-        cpu_s = worker.cpu_s() - cpu_s
-    found = {"rate": round(steady_rate(arrivals_s)), "cpu_us_per_message": round(cpu_s / given.orders * 1e6)}
+        warm = Flow(client, engine.requests(f"v{number}", engine.WARM_UP), engine.WARM_UP)
+        await drive(warm, worker, *topics, engine=False)
+        flow = Flow(client, engine.requests(f"b{number}", given.orders), given.window)
+        found = await drive(flow, worker, *topics, engine=False)
     say(f"faust round {number + 1}: {found}")
     return found
 
 
 async def run(bench: Bench, given: argparse.Namespace) -> dict[str, Any]:
     """All rounds, the two sides in turn."""
-    campus.check_texts(load_config(campus.write_config(bench.folder / "config")))
-    client = Client(bench.kafka, given.partitions)
-    await client.start()
-    try:
+    engine.write_campus(bench)
+    ours: list[dict[str, Any]] = []
+    theirs: list[dict[str, Any]] = []
+    async with Client(bench.kafka, given.partitions) as client:
         if not given.no_baseline:
-            await create(bench.kafka, given.partitions, faust_pass.SOURCE, faust_pass.TARGET)
-        engine, baseline = [], []
+            await client.create(faust_pass.SOURCE, faust_pass.TARGET)
         for number in range(1 if given.profile else given.rounds):
-            engine.append(await engine_round(bench, given, client, number))
+            ours.append(await engine_round(bench, given, client, number))
             if not given.no_baseline:
-                baseline.append(await baseline_round(bench, given, client, number))
-    finally:
-        await client.stop()
-    ours, theirs = median([one["rate"] for one in engine]), median([one["rate"] for one in baseline])
+                theirs.append(await baseline_round(bench, given, client, number))
+    rates = [median([one["rate"] for one in side]) for side in (ours, theirs)]
+    costs = [median([one["cpu_us_each"] for one in side]) for side in (ours, theirs)]
     return {
-        "name": "throughput", "ratio": round(ours / theirs, 3) if theirs else None, "engine": ours, "baseline": theirs,
-        "unit": "orders/s over messages/s", "runs": {"engine": engine, "baseline": baseline},
+        "name": "throughput", "ratio": round(rates[0] / rates[1], 3) if theirs else None,
+        "engine": rates[0], "baseline": rates[1], "unit": "orders/s over messages/s",
+        "cpu_us": {"engine": costs[0], "baseline": costs[1]},
+        "cpu_ratio": round(costs[1] / costs[0], 3), "runs": {"engine": ours, "baseline": theirs},
         "orders": given.orders, "request_bytes": len(campus.request(1, "e0", datetime.now(UTC))), "machine": machine(),
     }  # fmt: skip
 

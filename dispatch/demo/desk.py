@@ -11,6 +11,7 @@ from dispatch.models.roster import Roster, RosterTechnician
 from dispatch.rules.policy import Policy
 
 ELSEWHERE = "没有说清楚的内容无法派工，请致电 6100 nothing here can be repaired; please call 6100"
+ANSWERS_MIN = 3
 ASKS_AGAIN_MIN = 10
 FORCED_TRIES = 12
 
@@ -66,7 +67,7 @@ class Leaders:
         if event.type == "escalation.raised":
             self._ringing.add(escalation_id)
             self._stage.go(self._answer(story, escalation_id, int(event.data.get("level") or 1)))
-            if event.data.get("reason") == "nobody_left_to_ask":
+            if event.data.get("reason") == "nobody_left_to_ask" or event.data.get("clock") == "accept":
                 self._stage.go(self._find_somebody(story, event.territory))
         elif event.type in {"escalation.resolved", "escalation.acknowledged"}:
             self._ringing.discard(escalation_id)
@@ -95,8 +96,8 @@ class Leaders:
 
     async def _find_somebody(self, story: Story, territory: str) -> None:
         """Give it by force to somebody on duty who can do it; when nobody can, look again later."""
-        for _attempt in range(FORCED_TRIES):
-            await self._stage.wait(ASKS_AGAIN_MIN)
+        for attempt in range(FORCED_TRIES):
+            await self._stage.wait(ASKS_AGAIN_MIN if attempt else ANSWERS_MIN)
             if story.over or self._holders.get(story.order_id):
                 return
             if to := self._able(story.order_id, territory):

@@ -41,6 +41,7 @@ class Progress:
         self._live: Live | None = None
         self._orders: dict[str, Heard] = {}
         self._heard_s = time.monotonic()
+        self._explained = False
         self._sent_s: dict[str, float] = {}
         self._waits_s: list[float] = []
         self._seen: dict[str, set[str]] = {english: set() for _chinese, english in COLUMNS}
@@ -94,11 +95,18 @@ class Progress:
             into = self._orders.get(event.data.get("into", ""))
             self.say(f"{head} 合并到 merged into {into.data['display_no'] if into else event.data.get('into')}")
         elif event.type == "work-order.assigned":
-            why = event.data.get("why") or {}
-            self.say(f"{head} → {event.data['technician_id']} {why.get('zh', '')} {why.get('en', '')}".rstrip())
+            self.say(f"{head} → {event.data['technician_id']} 直接派单 given directly{self._why(event)}")
         elif event.type == "work-order.completed":
             minutes = int((event.time - opened.time) / timedelta(minutes=1))
             self.say(f"{head} 完工 completed after {minutes} min: {event.data.get('disposition')}")
+
+    def _why(self, event: Heard) -> str:
+        """Once in full, to show that every decision explains itself."""
+        why = event.data.get("why") or {}
+        if self._explained or not why.get("en"):
+            return ""
+        self._explained = True
+        return f"\n      为什么 why: {why.get('zh', '')}\n      {why['en']}"
 
     def _escalated(self, event: Heard) -> None:
         data = event.data

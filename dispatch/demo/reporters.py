@@ -8,6 +8,7 @@ from dispatch.demo.day import Data, Report, Story, chance
 from dispatch.demo.stage import Heard, Stage
 
 CONFIRMS = 0.70
+CONFIRMS_AFTER_A_SHOCK = 0.3
 RATES = 0.75
 CONFIRMS_WHEN_ASKED = 0.6
 _URGES = ("已经等了很久了，什么时候来？", "Any news? It has been a while.", "麻烦快一点，谢谢")
@@ -73,10 +74,12 @@ class Reporters:
         dice = chance(story.report.request_id, "answer", story.repairs)
         if story.has("reject") and story.repairs == 1:
             await self._stage.wait(dice.uniform(5, 20))
+            self._waiting.pop(story.order_id, None)
             await self._act("reject_work", story, reason="still_broken")
             return
         eager = story.has("reject") or story.has("reopen")
-        if not eager and dice.random() > CONFIRMS:
+        likely = CONFIRMS_AFTER_A_SHOCK if story.has("emergency") else CONFIRMS
+        if not eager and dice.random() > likely:
             return
         await self._stage.wait(dice.uniform(2, 8 if eager or self._stage.tail else 60))
         await self._confirm(story, _points(story, bad=story.has("reject")))
@@ -100,7 +103,7 @@ class Reporters:
         """The next morning the desk calls those who said nothing: most confirm, some stay silent."""
         for story in list(self._waiting.values()):
             dice = chance(story.report.request_id, "asked")
-            if not (story.has("reject") and story.repairs == 1) and dice.random() < CONFIRMS_WHEN_ASKED:
+            if not story.has("emergency") and dice.random() < CONFIRMS_WHEN_ASKED:
                 self._stage.go(self._late(story, dice.uniform(1, 40)))
 
     async def _late(self, story: Story, minutes: float) -> None:

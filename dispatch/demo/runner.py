@@ -18,6 +18,7 @@ from dispatch.config import load_config, load_roster
 from dispatch.demo.day import BEGIN, END, TAIL, read_day
 from dispatch.demo.engine import Engine, EngineError
 from dispatch.demo.listening import records_held
+from dispatch.demo.pace import fitting_speed
 from dispatch.demo.play import Play, play
 from dispatch.demo.progress import Progress
 from dispatch.demo.reckoning import reckon
@@ -119,9 +120,12 @@ async def _whole_day(
     policy = load_config(settings.config)
     roster = load_roster(settings.config, policy)
     reports = read_day()
+    asked, speed = speed, fitting_speed(speed)
     clock = f"{BEGIN.isoformat()}@{time.time() + lead_s:.3f}x{speed:g}"
     settings = settings.model_copy(update={"clock": clock})
     progress = Progress(console, policy, plain=plain)
+    if speed < asked:
+        progress.say(f"这台机器很忙 this machine is busy: {speed:g} instead of {asked:g} times as fast as life")
     wall_s = lead_s + (END - BEGIN + TAIL).total_seconds() / speed
     progress.say(
         f"{BEGIN:%Y-%m-%d %H:%M} → {END + TAIL:%m-%d %H:%M}, {len(reports)} 单报修 requests, "

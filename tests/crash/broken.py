@@ -24,6 +24,12 @@ from dispatch.topics import COMMANDS, COMMANDS_URGENT, WORK_ORDERS
 
 AHEAD = timedelta(minutes=10)
 Steps = Callable[[str], None]
+DECIDE_BATCH = "decide_batch"
+
+
+def _put(owner: Any, name: str, value: Any) -> None:
+    """Replace something of the engine, in this process."""
+    setattr(owner, name, value)
 
 
 def apply(chosen: Mapping[str, Iterable[str]], steps: Steps) -> None:
@@ -35,7 +41,7 @@ def apply(chosen: Mapping[str, Iterable[str]], steps: Steps) -> None:
 
 def _tell_territories(steps: Steps) -> None:
     """Two more steps, by territory: ``decided.T`` before the save, ``published.T`` after the publication."""
-    decide_batch, publish = desk.decide_batch, Publisher.publish
+    decide_batch, publish = getattr(desk, DECIDE_BATCH), Publisher.publish
 
     def decided(territory: Any, *args: Any) -> Any:
         found = decide_batch(territory, *args)
@@ -48,8 +54,8 @@ def _tell_territories(steps: Steps) -> None:
             steps(f"published.{name}")
         return ends
 
-    desk.decide_batch = decided
-    Publisher.publish = published  # type: ignore[method-assign]
+    _put(desk, DECIDE_BATCH, decided)
+    _put(Publisher, "publish", published)
 
 
 def _territory(key: bytes | None) -> str:
@@ -67,7 +73,7 @@ def no_fence(territories: frozenset[str]) -> None:
             blind[key] = replace(one, expected=(loaded.meta.sequence, loaded.meta.batch_id)) if loaded else one
         await save(self, blind)
 
-    RedisStore.save = saved  # type: ignore[method-assign]
+    _put(RedisStore, "save", saved)
 
 
 def no_position(territories: frozenset[str]) -> None:
@@ -85,7 +91,7 @@ def no_position(territories: frozenset[str]) -> None:
             for one, positions in zip(chosen, kept, strict=True):
                 one.positions = positions
 
-    desk.Desk._parse = parsed  # type: ignore[method-assign]
+    _put(desk.Desk, "_parse", parsed)
 
 
 def no_memory(territories: frozenset[str]) -> None:
@@ -110,7 +116,7 @@ def other_bytes(territories: frozenset[str]) -> None:
             entry = replace(entry, recorded=f"{entry.recorded[:-1]}{time.time_ns() % 1000:03d}Z")
         return records_of(entry, *args)
 
-    wire.records_of = records
+    _put(wire, "records_of", records)
 
 
 def no_timers(territories: frozenset[str]) -> None:
@@ -120,12 +126,12 @@ def no_timers(territories: frozenset[str]) -> None:
     def some(self: Timekeeper, lane: int) -> Any:
         return [key for key in keys(self, lane) if key.territory not in territories]
 
-    Timekeeper.keys = some  # type: ignore[method-assign]
+    _put(Timekeeper, "keys", some)
 
 
 def early_timers(territories: frozenset[str]) -> None:
     """Live ten minutes ahead: whatever is due by then fires now."""
-    decide_batch, due = desk.decide_batch, RedisStore.due
+    decide_batch, due = getattr(desk, DECIDE_BATCH), RedisStore.due
 
     def decided(territory: Any, commands: Any, policies: Any, now: datetime, *rest: Any) -> Any:
         return decide_batch(territory, commands, policies, now + AHEAD * (territory.id in territories), *rest)
@@ -134,8 +140,8 @@ def early_timers(territories: frozenset[str]) -> None:
         ahead_ms = int(AHEAD.total_seconds() * 1000) if key.territory in territories else 0
         return await due(self, key, until_ms + ahead_ms, limit)
 
-    desk.decide_batch = decided
-    RedisStore.due = sooner  # type: ignore[method-assign]
+    _put(desk, DECIDE_BATCH, decided)
+    _put(RedisStore, "due", sooner)
 
 
 def double_places(territories: frozenset[str]) -> None:
@@ -146,7 +152,7 @@ def double_places(territories: frozenset[str]) -> None:
     def places(self: Order) -> Any:
         return list(self.places()) if self.display_no.startswith(prefixes) else open_places(self)
 
-    Order.open_places = places  # type: ignore[method-assign]
+    _put(Order, "open_places", places)
 
 
 def lost_commands(territories: frozenset[str]) -> None:
@@ -157,7 +163,7 @@ def lost_commands(territories: frozenset[str]) -> None:
         kept = [record for record in records if not _unlucky(record, territories)]
         return await publish(self, kept)
 
-    Publisher.publish = most  # type: ignore[method-assign]
+    _put(Publisher, "publish", most)
 
 
 def _unlucky(record: Any, territories: frozenset[str]) -> bool:

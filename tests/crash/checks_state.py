@@ -152,5 +152,5 @@ def _difference(ours: Territory, finals: Mapping[str, bytes], kept: Territory, k
     ):
         for one in sorted({*mine, *theirs}):
             if mine.get(one) != theirs.get(one):
-                return f"{what} {one}: {mine.get(one)} is {theirs.get(one)} in the store"
+                return f"{what} {one}: {mine.get(one)!r} is {theirs.get(one)!r} in the store"
     return f"positions or counts: {ours.positions} {ours.opened} / {kept.positions} {kept.opened}"

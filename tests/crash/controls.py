@@ -14,8 +14,8 @@ from dispatch.app import partition_of
 from dispatch.embedded import Servers
 from tests.crash.broken import WAYS
 from tests.crash.client import Client
-from tests.crash.recorded import Recorded, read_topics
-from tests.crash.run import Run, Say, lag
+from tests.crash.recorded import Recorded
+from tests.crash.run import Pace, Run, Say
 from tests.crash.stage import PARTITIONS, TENANT, Stage, open_stage, territories
 from tests.crash.supervisor import Worker
 from tests.crash.verdict import COUNTERS, Verdict, judge

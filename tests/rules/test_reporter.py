@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from dispatch.rules.state import text_of
+from dispatch.rules.territory import Territory
 from dispatch.testing import Day
 from tests.rules.small_policy import direct_policy
 
@@ -100,19 +101,29 @@ def test_the_time_between_closure_and_reopening_is_nobodys(day):
     assert sum(day.order(order).time_by_owner.values()) == 2 * 3600
 
 
-def test_a_reopened_order_is_listed_for_the_store():
-    day = Day(direct_policy())
+def test_a_reopened_order_is_listed_for_the_store_until_it_is_saved(day):
     order = day.report("leak", trade="plumbing")
+    opened = day.order(order)
     day.act("cancel", order, by="reporter")
-    territory = day.territory()
-    assert order not in territory.orders
-    order = day.report("leak", trade="plumbing", room="2")
-    day.act("refuse", order, by="desk", role="dispatcher")
-    seen = []
-    saved, territory.saved = territory.saved, lambda: (seen.append(set(territory.reopened)), saved())
-    day.act("reopen", order, by="desk", role="dispatcher")
-    assert seen == [{order}]
+    territory = Territory("acme", "north")
+    territory.recalled[order] = day.order(order)
+    territory.put_order(opened)
+    assert territory.reopened == {order}
+    assert territory.orders == {order: opened}
+    territory.saved()
     assert territory.reopened == set()
+
+
+def test_an_order_that_ends_again_before_it_is_saved_is_not_listed(day):
+    order = day.report("leak", trade="plumbing")
+    opened = day.order(order)
+    day.act("cancel", order, by="reporter")
+    territory = Territory("acme", "north")
+    territory.recalled[order] = day.order(order)
+    territory.put_order(opened)
+    territory.put_order(day.order(order))
+    assert territory.reopened == set()
+    assert territory.changed_orders == {order: day.order(order)}
 
 
 def test_it_may_be_too_late_to_reopen(day):

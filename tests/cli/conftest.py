@@ -1,0 +1,119 @@
+"""Commands as a person would run them: in this process where they need nothing, and on servers of their own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dispatch.cli import main
+from dispatch.embedded import embedded
+
+CONFIG = Path(__file__).parents[2] / "config"
+READY_WITHIN_S = 120.0
+STOP_WITHIN_S = 10.0
+
+
+@dataclass(frozen=True)
+class Invoke:
+    """Runs a command in this process."""
+
+    environ: dict[str, str]
+
+    def __call__(self, *words: object, stdin: str | None = None) -> Result:
+        """The result; an error that is not expected is raised."""
+        runner = CliRunner(env={**dict.fromkeys(_inherited()), **self.environ})
+        return runner.invoke(main, [str(word) for word in words], input=stdin, catch_exceptions=False)
+
+    def lines(self, *words: object, stdin: str | None = None, code: int = 0) -> list[dict[str, Any]]:
+        """What it prints with --json, line by line."""
+        result = self(*words, "--json", stdin=stdin)
+        assert result.exit_code == code, result.output
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def _inherited() -> list[str]:
+    return [name for name in os.environ if name.startswith("DISPATCH_")]
+
+
+@pytest.fixture(scope="session")
+def invoke() -> Invoke:
+    """Commands without servers."""
+    return Invoke({"DISPATCH_CONFIG": str(CONFIG)})
+
+
+@pytest.fixture(scope="session")
+def nowhere() -> Invoke:
+    """Commands whose servers do not answer."""
+    return Invoke(
+        {"DISPATCH_CONFIG": str(CONFIG), "DISPATCH_KAFKA": "127.0.0.1:1", "DISPATCH_REDIS": "redis://127.0.0.1:1/0"}
+    )
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Invoke]:
+    """Commands on a Kafka and a Redis of their own: other tests work with other topics and policies."""
+    with embedded(tmp_path_factory.mktemp("cli-servers"), appendfsync="no") as running:
+        yield Invoke(
+            {
+                "DISPATCH_CONFIG": str(CONFIG),
+                "DISPATCH_KAFKA": running.kafka,
+                "DISPATCH_REDIS": running.redis,
+                "DISPATCH_DATA": str(tmp_path_factory.mktemp("cli-data")),
+                "DISPATCH_PARTITIONS": "2",
+            }
+        )
+
+
+class Worker:
+    """A worker in a process of its own."""
+
+    def __init__(self, environ: dict[str, str], log: Path) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("DISPATCH_")}
+        self.log = log
+        with log.open("w") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "dispatch", "worker"], env={**kept, **environ}, stdout=file, stderr=file
+            )
+
+    def wait_for(self, is_there: Callable[[list[dict[str, Any]]], bool]) -> None:
+        """Until its log says so."""
+        deadline_s = monotonic() + READY_WITHIN_S
+        while not is_there(self.said()):
+            assert self.process.poll() is None, self.log.read_text()
+            assert monotonic() < deadline_s, self.log.read_text()
+            sleep(0.1)
+
+    def said(self) -> list[dict[str, Any]]:
+        """What it has logged; every line is JSON."""
+        lines = self.log.read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def stop(self) -> int:
+        """By SIGTERM; its exit code."""
+        self.process.terminate()
+        return self.process.wait(timeout=STOP_WITHIN_S)
+
+
+@pytest.fixture(scope="session")
+def live(fresh: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Invoke]:
+    """Commands beside a worker that has taken its lanes."""
+    assert fresh("topics", "--create").exit_code == 0
+    worker = Worker(fresh.environ, tmp_path_factory.mktemp("cli-log") / "worker.log")
+    try:
+        worker.wait_for(lambda said: sum(line["event"] == "lane taken" for line in said) == 2)
+        yield fresh
+    finally:
+        worker.process.terminate()
+        try:
+            worker.process.wait(timeout=STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            worker.process.kill()
+            worker.process.wait()
