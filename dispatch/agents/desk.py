@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.structs import ConsumerRecord
 from msgspec import DecodeError
 
@@ -248,11 +248,25 @@ class Desk:
             for command in commands:
                 if command.order_id and command.order_id not in held.territory.orders:
                     wanted.append((held, command.order_id))
-                if command.type == "policy.activated" and command.data.get("version") not in self.policies.versions:
-                    await self._patiently(self.policies.refresh)
+                if (
+                    command.type == "policy.activated"
+                    and str(command.data.get("version")) not in self.policies.versions
+                ):
+                    await self._read_policies()
         asked = [(held.key, order_id) for held, order_id in wanted]
         found = await self._patiently(lambda: self.store.begin(str(lane.number), attempt, asked))
         lanes.recall(wanted, found)
+
+    async def _read_policies(self) -> None:
+        """What is new on the policies topic, however long the broker takes: a version must not be refused for that."""
+        while True:
+            try:
+                await self.policies.refresh()
+            except KafkaError as error:
+                log.warning("policies not read", error=type(error).__name__)
+                await asyncio.sleep(RETRY_S[-1])
+            else:
+                return
 
     def _now(self, lane: Lane) -> Any:
         """Read once per batch; never before what a territory of the lane was decided at."""

@@ -224,6 +224,8 @@ class Feed(Service):
                 await self._take(lane)
                 await self._pass_on(lane)
             except KafkaError as error:
+                if self.should_stop:
+                    return
                 log.warning("lane waits for the broker", feed=self.name, lane=lane.number, error=type(error).__name__)
                 lane.ready = False
                 lane.drop()

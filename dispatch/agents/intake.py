@@ -314,9 +314,7 @@ class Intake:
         )
         return subjects, routes | fixed
 
-    def _decide(
-        self, drafts: Sequence[Draft], subjects: Mapping[str, str], routes: Mapping[str, str]
-    ) -> list[Record]:
+    def _decide(self, drafts: Sequence[Draft], subjects: Mapping[str, str], routes: Mapping[str, str]) -> list[Record]:
         """Put subject ids where people stood, and send each input its way; what has no route is refused."""
         out: list[Record] = []
         for draft in drafts:

@@ -89,7 +89,7 @@ def _line(number: int, value: bytes, topic: str | None, now: str, *, check: bool
 
 def _object(value: bytes) -> dict[str, Any]:
     try:
-        event = json.loads(value)
+        event = json.loads(value.decode())
     except UnicodeDecodeError:
         raise Rejected("bad-encoding", "the line is not UTF-8") from None
     except (ValueError, RecursionError) as error:

@@ -81,12 +81,12 @@ class Stage:
 
     async def report(self, report: Report) -> None:
         """Publish a request."""
-        event = _event("request.submitted", report.request_id, report.source, report.at, dict(report.data))
+        event = event_bytes("request.submitted", report.request_id, report.source, report.at, dict(report.data))
         await self._producer.send(REQUESTS, event, key=report.reporter.encode(), headers=[_JSON])
 
     async def staff(self, kind: str, event_id: str, key: str, data: Data) -> None:
         """Publish what the roster says of technicians and shifts."""
-        event = _event(kind, event_id, "/demo/roster", self.now(), data)
+        event = event_bytes(kind, event_id, "/demo/roster", self.now(), data)
         await self._producer.send(ACTIONS, event, key=key.encode(), headers=[_JSON])
 
     async def act(
@@ -111,11 +111,12 @@ class Stage:
         if late is not None:
             data["after_the_fact"] = {"reason": late}
         self.actions_sent.add(f"{source}:{event_id}")
-        event = _event(f"action.{name}", event_id, source, self.now(), data)
+        event = event_bytes(f"action.{name}", event_id, source, self.now(), data)
         await self._producer.send(ACTIONS, event, key=order_id.encode(), headers=[_JSON])
 
 
-def _event(kind: str, event_id: str, source: str, at: datetime, data: Data) -> bytes:
+def event_bytes(kind: str, event_id: str, source: str, at: datetime, data: Mapping[str, Any]) -> bytes:
+    """A whole CloudEvent (structured mode) of ``dispatch.KIND.v1``."""
     return _encode(
         {
             "specversion": "1.0",

@@ -9,17 +9,17 @@ from dispatch.demo.day import Data
 from dispatch.demo.stage import Heard
 
 JUDGED = ("triage", "accept", "arrive", "make_safe", "resolve")
-_ENDS = {"cancelled": "cancelled", "refused": "refused", "merged": "merged", "closed": "closed"}
+_ENDS = frozenset({"cancelled", "refused", "merged", "closed"})
 
 
 @dataclass(kw_only=True)
 class Card:
-    """What is known of one order."""
+    """What is known of one order. ``end``: how it ended, else ``awaiting`` acceptance, or ``open``."""
 
     territory: str
     opened: Data
     cycle: int = 1
-    end: str | None = None
+    end: str = "open"
     completions: list[Data] = field(default_factory=list)
     rejections: int = 0
     reopens: int = 0
@@ -97,26 +97,28 @@ def _note(card: Card, event: Heard) -> None:
     card.cycle = event.data.get("cycle") or card.cycle
     kind = event.type.removeprefix("work-order.")
     if kind in _ENDS:
-        card.end = _ENDS[kind]
+        card.end = kind
     elif (note := _NOTES.get(kind)) is not None:
         note(card, event)
 
 
 def _completed(card: Card, event: Heard) -> None:
     if event.data.get("state") == "completed":
+        card.end = "awaiting"
         card.completions.append(event.data)
         _judge(card, event.data.get("clocks", ()))
 
 
 def _rejected(card: Card, _event: Heard) -> None:
     card.rejections += 1
+    card.end = "open"
     if card.verdicts.get((card.cycle, "resolve")) == "met":
         del card.verdicts[card.cycle, "resolve"]
 
 
 def _reopened(card: Card, _event: Heard) -> None:
     card.reopens += 1
-    card.end = None
+    card.end = "open"
 
 
 def _accepted(card: Card, event: Heard) -> None:
@@ -181,7 +183,7 @@ def _cause(data: Data) -> str:
 
 
 def _add(found: Summary, card: Card) -> None:
-    found.ends[card.end or "open"] += 1
+    found.ends[card.end] += 1
     found.rejections += card.rejections
     found.reopens += card.reopens
     if card.acceptance:

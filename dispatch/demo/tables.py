@@ -24,6 +24,8 @@ def print_summary(
     columns = [summarise(completions, escalations), *(summarise(completions, escalations, one) for one in territories)]
     console.print(_outcomes(columns))
     console.print(_escalations(columns[0]))
+    quiet = f"预警 warnings {columns[0].warned}, 升级已响应 escalations acknowledged {columns[0].acknowledged}"
+    console.print(quiet, soft_wrap=True, highlight=False)
     for line in agreement(completions, reports):
         console.print(line, soft_wrap=True, highlight=False)
 
@@ -42,7 +44,8 @@ def _outcomes(columns: Sequence[Summary]) -> Table:
         "拒单 refused": lambda one: one.ends["refused"],
         "完工 completed": lambda one: one.completed,
         "关闭 closed": lambda one: one.ends["closed"],
-        "未结 still open": lambda one: one.ends["open"],
+        "待验收 done, not yet accepted": lambda one: one.ends["awaiting"],
+        "未完工 not yet done": lambda one: one.ends["open"],
         "验收 accepted by a person / by silence": lambda one: (
             f"{one.acceptances['explicit'] + one.acceptances['inspector']} / {one.acceptances['auto']}"
         ),
@@ -58,9 +61,8 @@ def _outcomes(columns: Sequence[Summary]) -> Table:
 
 
 def _escalations(summary: Summary) -> Table:
-    title = f"升级 escalations (预警 warnings {summary.warned}, 已响应 acknowledged {summary.acknowledged})"
-    table = Table(title=title, title_justify="left")
-    table.add_column("起因 cause", no_wrap=True)
+    table = Table(title="升级 escalations by cause and level", title_justify="left")
+    table.add_column("起因 cause", no_wrap=True, min_width=40)
     for level in _LEVELS:
         table.add_column(f"L{level}", justify="right")
     for cause in sorted({cause for cause, _level in summary.escalations}):

@@ -109,7 +109,7 @@ def _decide_one(
 
 def _activate(territory: Territory, command: Command, policies: Mapping[str, Policy]) -> bool:
     """Make a version the territory's active one; False when it is already."""
-    version = command.data["version"]
+    version = str(command.data["version"])
     if version not in policies:
         raise Rejected("unknown-policy", f"policy {version} is not on the policies topic", "version")
     if version == territory.policy_version:

@@ -52,9 +52,7 @@ def _ask_to_accept(draft: Draft, order: Order) -> None:
     policy = draft.policy_of(order)
     rule = policy.sla(order.urgency, order.trade, draft.territory.id, order.area_path, order.kind)
     if "confirm" in rule.targets:
-        before = order.clocks.get("confirm")
-        version = before.version + 1 if before else 1
-        confirm = clocks.start(policy, rule, "confirm", draft.now, version=version)
+        confirm = clocks.start(policy, rule, "confirm", draft.now, before=order.clocks.get("confirm"))
         change_clocks(draft, order, "clock.started", [confirm], "completed")
 
 

@@ -11,7 +11,7 @@ from dispatch.rules.holds import off_hold
 from dispatch.rules.legs import acted, lead, move_leg, needed, owner_ref, release
 from dispatch.rules.lifecycle import permit
 from dispatch.rules.opening import follow, open_new
-from dispatch.rules.promises import known_needs, needs_of, promises_of
+from dispatch.rules.promises import known_needs, needs_of, promised_since, promises_of
 from dispatch.rules.reporter import end_all
 from dispatch.rules.rounds import give
 from dispatch.rules.state import Data, Leg, Order, moment_of, text_of
@@ -99,7 +99,7 @@ def unmerge(draft: Draft, order: Order, action: str, data: Data) -> None:
     kind, owner_id = owner_ref(draft, order, "open", ())
     facts: Data = {"state": "open", "into": order.merged_into, "owner": {"kind": kind, "id": owner_id}}
     order = draft.tell("work-order.unmerged", order, facts | acted(data))
-    change_clocks(draft, order, "clock.started", promises_of(draft, order, order.reported_at), "unmerged")
+    change_clocks(draft, order, "clock.started", promises_of(draft, order, promised_since(order)), "unmerged")
     if original is not None and not original.is_final and order.reporter.get("subject_id"):
         gone = {"unfollowed": order.reporter["subject_id"], "reason": "unmerged"}
         draft.tell("work-order.updated", original, gone)

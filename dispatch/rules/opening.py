@@ -6,7 +6,7 @@ from dispatch.errors import Rejected
 from dispatch.models.commands import Command
 from dispatch.rules.draft import Draft, change_clocks
 from dispatch.rules.escalating import raise_escalation
-from dispatch.rules.promises import new_clocks, start_missing, target_facts
+from dispatch.rules.promises import new_clocks, promised_since, start_missing, target_facts
 from dispatch.rules.state import Clock, Data, Order, moment_of, text_of
 
 AS_SAID = (
@@ -156,4 +156,4 @@ def adopt(draft: Draft, command: Command) -> None:
         "to_territory": draft.territory.id,
     }
     draft.emit("work-order.transferred-in", order.id, data)
-    start_missing(draft, draft.known(order.id), order.reported_at, "transferred")
+    start_missing(draft, draft.known(order.id), promised_since(order), "transferred")

@@ -1,6 +1,6 @@
 """Which promises an order makes, and how they change with what is learnt of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from dispatch.errors import Rejected
@@ -20,17 +20,17 @@ def new_clocks(
     *,
     triage: bool,
     due_at: datetime | None = None,
-    versions: dict[str, int] | None = None,
+    before: Mapping[str, Clock] | None = None,
 ) -> list[Clock]:
     """The promises for (urgency, trade, territory, area path, kind), counted from ``since``.
 
-    ``due_at`` was promised outside and overrides resolve. ``versions`` are those that went before, by clock.
+    ``due_at`` was promised outside and overrides resolve. ``before`` are the clocks that the order had.
     """
     rule = policy.sla(*question)
     names: Iterable[ClockName] = ("triage",) if triage else SERVICE_CLOCKS
-    known = versions or {}
+    known = before or {}
     return [
-        clocks.start(policy, rule, name, since, due_at if name == "resolve" else None, known.get(name, 0) + 1)
+        clocks.start(policy, rule, name, since, due_at if name == "resolve" else None, known.get(name))
         for name in names
         if name in rule.targets
     ]
@@ -44,8 +44,14 @@ def promises_of(draft: Draft, order: Order, since: datetime) -> list[Clock]:
         since,
         triage=order.needs_triage,
         due_at=order.due_at if order.cycle == 1 else None,
-        versions={name: clock.version for name, clock in order.clocks.items()},
+        before=order.clocks,
     )
+
+
+def promised_since(order: Order) -> datetime:
+    """From when this cycle's promises count: the report, or the reopening."""
+    resolve = order.clocks.get("resolve")
+    return resolve.started_at if resolve else order.reported_at
 
 
 def start_missing(draft: Draft, order: Order, since: datetime, reason: str) -> Order:
@@ -60,20 +66,20 @@ def promise_anew(draft: Draft, order: Order, reason: str) -> Order:
     What has elapsed and the pauses stay; a promise made before counts from the report as before.
     """
     policy = draft.policy_of(order)
-    fresh = {clock.name: clock for clock in promises_of(draft, order, order.reported_at)}
+    fresh = {clock.name: clock for clock in promises_of(draft, order, promised_since(order))}
     changed: list[Clock] = []
     dropped: list[Clock] = []
     for name, clock in fresh.items():
         old = order.clocks.get(name)
-        after = clock if old is None else clocks.retarget(policy, old, clock)
+        after = clock if old is None or old.state == "cancelled" else clocks.retarget(policy, old, clock)
         if after is not old:
             changed.append(after)
     for name, old in order.clocks.items():
         if old.is_live and name not in fresh and name != "confirm":
             dropped.append(clocks.cancel(old, draft.now))
     order = change_clocks(draft, order, "clock.cancelled", dropped, reason)
-    gone = {clock.name for clock in dropped}
-    order = end_escalations(draft, order, lambda escalation: escalation.clock in gone)
+    names = {clock.name for clock in dropped}
+    order = end_escalations(draft, order, lambda escalation: escalation.clock in names)
     return change_clocks(draft, order, "clock.started", changed, reason)
 
 

@@ -125,7 +125,7 @@ def _solve(draft: Draft, orders: list[Order]) -> None:
             order = _explain(draft, order, evaluation, mine)
         for one in mine:
             order = _give_matched(draft, order, one)
-        if not mine and not evaluation.anyone_left and not order.exhausted:
+        if not evaluation.anyone_left and not order.exhausted:
             _exhausted(draft, order)
 
 

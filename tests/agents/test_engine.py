@@ -315,7 +315,7 @@ BAD = {
     "an unknown order": (action("accept"), "unknown-order"),
     "an action without an order": (action("accept", {"work_order_id": None}), "wrong-type"),
     "an action not allowed in this state": (on_an_open_order("confirm", "requester"), "not-in-this-state"),
-    "an action of nobody's leg": (on_an_open_order("accept", "technician"), "not-your-order"),
+    "an action of nobody's leg": (on_an_open_order("accept", "technician"), "no-assignment"),
     "a role that may not": (on_an_open_order("merge", "technician", into="wo1"), "role-not-allowed"),
     "a role that does not exist": (on_an_open_order("accept", "emperor"), "role-not-allowed"),
     "to relocate to nowhere": (on_an_open_order("relocate", "dispatcher"), "missing-field"),

@@ -19,6 +19,7 @@ from dispatch.embedded import embedded
 CONFIG = Path(__file__).parents[2] / "config"
 READY_WITHIN_S = 120.0
 STOP_WITHIN_S = 10.0
+LANES = 2
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Invoke]:
                 "DISPATCH_KAFKA": running.kafka,
                 "DISPATCH_REDIS": running.redis,
                 "DISPATCH_DATA": str(tmp_path_factory.mktemp("cli-data")),
-                "DISPATCH_PARTITIONS": "2",
+                "DISPATCH_PARTITIONS": str(LANES),
             }
         )
 
@@ -103,17 +104,25 @@ class Worker:
 
 
 @pytest.fixture(scope="session")
-def live(fresh: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Invoke]:
-    """Commands beside a worker that has taken its lanes."""
-    assert fresh("topics", "--create").exit_code == 0
-    worker = Worker(fresh.environ, tmp_path_factory.mktemp("cli-log") / "worker.log")
-    try:
-        worker.wait_for(lambda said: sum(line["event"] == "lane taken" for line in said) == 2)
-        yield fresh
-    finally:
-        worker.process.terminate()
-        try:
-            worker.process.wait(timeout=STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
+def make_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[dict[str, str]], Worker]]:
+    """Starts workers, and ends those that still run when all is over."""
+    started: list[Worker] = []
+
+    def make(environ: dict[str, str]) -> Worker:
+        started.append(Worker(environ, tmp_path_factory.mktemp("cli-log") / "worker.log"))
+        return started[-1]
+
+    yield make
+    for worker in started:
+        if worker.process.poll() is None:
             worker.process.kill()
             worker.process.wait()
+
+
+@pytest.fixture(scope="session")
+def live(fresh: Invoke, make_worker: Callable[[dict[str, str]], Worker]) -> Invoke:
+    """Commands beside a worker that has taken its lanes."""
+    assert fresh("topics", "--create").exit_code == 0
+    worker = make_worker(fresh.environ)
+    worker.wait_for(lambda said: sum(line["event"] == "lane taken" for line in said) == LANES)
+    return fresh

@@ -19,6 +19,9 @@ from tests.crash.stage import CAPACITY, TECHNICIANS, TRADES, Stage, event
 DOUBTS = 0.2
 """How often something is sent again, with the same id and bytes."""
 
+MOST_UNDER_WAY = 150
+"""How many orders may be open before people wait with the next one, so that an outage builds up no mountain."""
+OVER = frozenset({"closed", "cancelled", "refused", "merged"})
 HOLDS = ("safety", "waiting_reporter", "waiting_parts")
 
 
@@ -34,6 +37,7 @@ class Client:
         self.requests = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._seen: set[str] = set()
+        self._under_way: set[str] = set()
         self._feeding = True
         self._open = True
 
@@ -54,7 +58,8 @@ class Client:
     async def feed(self) -> None:
         """Send requests until :meth:`stop_feeding`."""
         while self._feeding:
-            await self._request()
+            if len(self._under_way) < MOST_UNDER_WAY:
+                await self._request()
             await asyncio.sleep(1 / self.rate)
 
     def stop_feeding(self) -> None:
@@ -125,6 +130,8 @@ class Client:
             data["hazards"] = ["flood"]
         if rng.random() < 0.03:
             del data["reporter"]
+        else:
+            self._under_way.add(request_id)
         await self._send(REQUESTS, "request.submitted", request_id, data, request_id)
 
     async def _read(self) -> None:
@@ -134,6 +141,8 @@ class Client:
                 continue
             self._seen.add(headers["ce_id"])
             kind = headers["ce_type"].removeprefix("dispatch.work-order.").removesuffix(".v1")
+            if kind in OVER:
+                self._under_way.discard(headers["ce_correlationid"])
             react = REACTIONS.get(kind)
             if react is not None:
                 react(self, json.loads(record.value), headers["ce_id"])

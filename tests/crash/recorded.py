@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from dispatch.topics import (
@@ -49,7 +50,7 @@ class Rec:
         return self.topic, self.partition, self.offset
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Happened:
     """An event of the log, where it first appeared."""
 
@@ -63,10 +64,10 @@ class Happened:
     correlation: str | None
     rec: Rec
 
-    @cached_property
+    @property
     def data(self) -> dict[str, Any]:
-        """The event's data."""
-        data: dict[str, Any] = json.loads(self.rec.value)
+        """The event's data, read anew each time: all of them at once would fill the memory."""
+        data: dict[str, Any] = msgspec.json.decode(self.rec.value)
         return data
 
 

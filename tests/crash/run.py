@@ -183,6 +183,7 @@ class Run:
         await asyncio.sleep(2)
         if which == "with worker":
             self.rng.choice(self.workers).signal(signal.SIGKILL)
+            self.tally.kills += 1
         lost = await asyncio.to_thread(cut_redis, self.servers, self.rng)
         self.tally.tail_cuts += 1
         self.tally.saves_cut += lost

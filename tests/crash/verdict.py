@@ -43,6 +43,11 @@ class Verdict:
         """Whether there are none."""
         return not any(self.counts.values())
 
+    @property
+    def first(self) -> str:
+        """The first finding of each counter that has any."""
+        return "\n".join(f"{name}: {len(found)}, first {found[0]}" for name, found in self.found.items() if found)
+
     def tell(self, say: Callable[[str], None], only: str | None = None) -> None:
         """Say the first findings of each counter."""
         for name, findings in self.found.items():

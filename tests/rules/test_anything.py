@@ -111,6 +111,19 @@ class AnyDay(RuleBasedStateMachine):
 
     @precondition(lambda self: self.orders)
     @rule(data=st.data(), ago=late_minutes)
+    def somebody_does_what_the_state_allows(self, data, ago):
+        order_id = data.draw(st.sampled_from(self.orders))
+        order = self.day.order(order_id)
+        action = data.draw(st.sampled_from(sorted(name for name, move in MOVES.items() if order.state in move.states)))
+        legs = order.active_legs()
+        if legs and "technician" in MOVES[action].roles and data.draw(maybe):
+            self._act(data, action, order_id, legs[0].technician_id, "technician", ago)
+            return
+        roles = MOVES[action].roles - {"technician"} or MOVES[action].roles
+        self._act(data, action, order_id, "desk", data.draw(st.sampled_from(sorted(roles))), ago)
+
+    @precondition(lambda self: self.orders)
+    @rule(data=st.data(), ago=late_minutes)
     def an_order_goes_its_usual_way(self, data, ago):
         order_id = data.draw(st.sampled_from(self.orders))
         order = self.day.order(order_id)
@@ -206,7 +219,7 @@ class AnyDay(RuleBasedStateMachine):
     @rule(
         who=st.sampled_from([*TECHNICIANS, *SOUTH]),
         capacity=st.sampled_from((0, 1, 3)),
-        what=st.sampled_from(("update", "remove", "end", "plan", "position")),
+        what=st.sampled_from(("update", "update", "remove", "end", "plan", "plan", "position")),
     )
     def the_roster_changes(self, who, capacity, what):
         day, home = self.day, "south" if who in SOUTH else "north"

@@ -133,7 +133,7 @@ def test_a_long_queue_is_given_as_far_as_capacity_goes():
         orders = [day.report("leak", trade="plumbing", room=str(room)) for room in range(2 * MOST_AT_ONCE)]
     day.technician("ann", skills={"plumbing": 1}, capacity=7, version=2)
     given = [order for order in orders if day.order(order).state == "assigned"]
-    assert given == orders[:7]
+    assert sorted(given) == sorted(orders)[:7], "reported at one moment, the ids decide"
 
 
 def test_a_crew_of_three_is_given_as_one():

@@ -84,7 +84,12 @@ class Seen:
 
     @cached_property
     def data(self) -> dict[str, Any]:
-        return json.loads(self.value)
+        """The value as an object; an empty one when it is none."""
+        try:
+            found = json.loads(self.value)
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 @dataclass
