@@ -109,6 +109,7 @@ class Engine(Service):
         self.steps = steps
         self.redis = connect(settings.redis, **settings.redis_options())
         self.store = store or RedisStore(self.redis)
+        self.publisher: Publisher | None = None
         self.handlers: dict[str, Any] = {}
         self.channels: dict[str, list[Any]] = {role: self._agents(role) for role in roles}
 
@@ -132,7 +133,7 @@ class Engine(Service):
         incarnations = await prepare(settings, self.store)
         publisher = self.publisher = Publisher(client)
         await publisher.start()
-        book = self.book = PolicyBook(client)
+        book = PolicyBook(client)
         await self.add_runtime_dependency(book)
         await first_policy(settings, book, publisher)
         tenant = book.latest.tenant
@@ -155,7 +156,8 @@ class Engine(Service):
 
     async def on_stop(self) -> None:
         """Close connections; feeds have stopped before, as dependencies do."""
-        await self.publisher.stop()
+        if self.publisher is not None:
+            await self.publisher.stop()
         await self.redis.aclose()
 
     async def start_intake(self, common: dict[str, Any], incarnations: dict[str, str]) -> None:

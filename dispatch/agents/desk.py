@@ -50,7 +50,6 @@ class Lane:
     territories: dict[TerritoryKey, Held]
     floors: dict[str, int]
     unfinished: Attempt | None = None
-    heals: bool = False
 
 
 @dataclass(slots=True)
@@ -115,7 +114,7 @@ class Desk:
                 entry = wire.unpack(blob)
                 await self._publish(number, [(held[key], sequence, entry)])
         attempt = await self._patiently(lambda: self.store.attempt(str(number)))
-        self.lanes[number] = Lane(number, held, dict(offsets), attempt, heals=bool(routes))
+        self.lanes[number] = Lane(number, held, dict(offsets), attempt)
         log.info("lane taken", lane=number, territories=len(held), caught_up=len(behind), offsets=offsets)
         return offsets
 
@@ -182,8 +181,6 @@ class Desk:
         self.steps("desk.decided")
         entries = await self._save(lane, parsed, decided, text_of(now))
         self.steps("desk.saved")
-        if lane.heals:
-            await self._fix_routes(decided)
         await self._publish(lane.number, entries)
         self.steps("desk.published")
         for record in records:
@@ -296,6 +293,7 @@ class Desk:
     ) -> list[tuple[Held | None, int, wire.Entry]]:
         letters = list(parsed.letters)
         saves = {}
+        routes: dict[str, str] = {}
         entries: list[tuple[Held | None, int, wire.Entry]] = []
         for key, one in decided.items():
             held = lane.territories[key]
@@ -311,9 +309,10 @@ class Desk:
                 )
             entry = wire.entry_of(key, one, [*refused, *letters], recorded)
             letters = []
+            routes.update(found for event in one.events if (found := lanes.route_of(event, key)))
             saves[key] = lanes.save_of(held, wire.pack(entry), self._ttl_s())
             entries.append((held, held.territory.sequence, entry))
-        await self._patiently(lambda: self.store.save(saves))
+        await self._patiently(lambda: self.store.save(saves, routes))
         for key in saves:
             lanes.saved(lane.territories[key])
         if letters:
@@ -325,13 +324,6 @@ class Desk:
                 )
             )
         return entries
-
-    async def _fix_routes(self, decided: Mapping[TerritoryKey, Decided]) -> None:
-        """A store that lost its tail may have lost routes of orders that are only decided now."""
-        routes: dict[str, str] = {}
-        for key, one in decided.items():
-            routes.update(found for event in one.events if (found := lanes.route_of(event, key)))
-        await self._patiently(lambda: self.store.fix_routes(self.tenant, routes))
 
     async def _publish(self, number: int, entries: Sequence[tuple[Held | None, int, wire.Entry]]) -> None:
         records: list[Record] = []

@@ -251,10 +251,11 @@ class Intake:
         for field in WORDS:
             if isinstance(data.get(field), str):
                 data[field] = _scrub(data[field])
-        if data.get("location", {}).get("note"):
-            data["location"]["note"] = _scrub(data["location"]["note"])
         if data.get("location"):
-            data["resolved_location"] = msgspec.to_builtins(locate(self.policies.latest, data["location"], ""))
+            location = data.pop("location")
+            data["resolved_location"] = msgspec.to_builtins(locate(self.policies.latest, location, ""))
+            if location.get("note"):
+                data["resolved_location"]["note"] = _scrub(location["note"])
         elif name == "relocate":
             raise Rejected("missing-field", "a location to relocate to", "location")
         person = action.actor.role in PERSONS

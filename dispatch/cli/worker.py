@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import click
 
@@ -14,10 +15,27 @@ from dispatch.app import create_app
 from dispatch.cli.connections import ask_kafka, ask_redis, clock_of
 from dispatch.cli.group import FOUND, make_command
 from dispatch.cli.options import with_settings
+from dispatch.cli.output import to_json
 from dispatch.config import load_config
 from dispatch.errors import DispatchError
 from dispatch.settings import ROLES, Role, Settings
 from dispatch.worker import STOP_WITHIN_S, run_until_stopped
+
+
+class JsonLines(logging.Formatter):
+    """What libraries log, as the engine logs: one JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See logging."""
+        line = {
+            "part": record.name,
+            "event": record.getMessage(),
+            "level": record.levelname.lower(),
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return to_json(line)
 
 
 class Roles(click.ParamType):
@@ -48,6 +66,9 @@ def command(ctx: click.Context, settings: Settings, roles: Sequence[Role]) -> No
     """
     pretty = sys.stderr.isatty()
     log.configure(settings.log_level, pretty=pretty)
+    if not pretty:
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonLines())
     try:
         code = asyncio.run(_serve(settings, roles))
     except DispatchError as error:

@@ -81,8 +81,6 @@ class Leaders:
         if event.type in {"work-order.offered", "work-order.assigned"}:
             holders[data["assignment_id"]] = data["technician_id"]
             self._trades[event.subject] = (data.get("requirement") or {}).get("trade", "")
-        elif event.type in {"work-order.withdrawn", "work-order.offer-expired"}:
-            holders.pop(data["assignment_id"], None)
         elif event.type in {"work-order.completed", "work-order.cancelled"}:
             holders.clear()
 
@@ -98,7 +96,7 @@ class Leaders:
         """Give it by force to somebody on duty who can do it; when nobody can, look again later."""
         for attempt in range(FORCED_TRIES):
             await self._stage.wait(ASKS_AGAIN_MIN if attempt else ANSWERS_MIN)
-            if story.over or self._holders.get(story.order_id):
+            if story.over or self._holders.get(story.order_id, {}).keys() - story.gone:
                 return
             if to := self._able(story.order_id, territory):
                 who = (story.order_id, "shift-leader-1", "shift_leader")
@@ -107,7 +105,12 @@ class Leaders:
     def _able(self, order_id: str, territory: str) -> str | None:
         """Who on duty can do it and holds least."""
         now, trade = self._stage.now(), self._trades.get(order_id, "")
-        held = Counter(one for holders in self._holders.values() for one in holders.values())
+        held = Counter(
+            one
+            for order_id, holders in self._holders.items()
+            for assignment_id, one in holders.items()
+            if assignment_id not in self._stage.stories[order_id].gone
+        )
         able = [
             one
             for one in self._roster.technicians

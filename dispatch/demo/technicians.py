@@ -48,8 +48,7 @@ class Technician:
             if self._is_off(job):
                 continue
             if self._stage.now() >= self.shift_end(self._stage.now()):
-                await self._act("return_order", job, reason="shift_ending")
-                job.story.gone.add(job.assignment_id)
+                await self._leave("return_order", job, "shift_ending")
                 continue
             await self.do(job)
 
@@ -58,6 +57,10 @@ class Technician:
 
     async def _act(self, name: str, job: Job, **said: Any) -> None:
         await self._stage.act(name, job.story.order_id, self.id, "technician", assignment_id=job.assignment_id, **said)
+
+    async def _leave(self, name: str, job: Job, reason: str) -> None:
+        job.story.gone.add(job.assignment_id)
+        await self._act(name, job, reason=reason)
 
     # answering ------------------------------------------------------------------------------------------------
 
@@ -75,9 +78,9 @@ class Technician:
         if self._is_off(job):
             return
         if story.has("decline") and story.asked == 1:
-            await self._act("decline", job, reason=dice.choice(("busy", "too_far", "no_tools", "unwell")))
+            await self._leave("decline", job, dice.choice(("busy", "too_far", "no_tools", "unwell")))
         elif self.shift_end(answer_at) - answer_at < SHIFT_ENDS_SOON:
-            await self._act("decline", job, reason="shift_ending")
+            await self._leave("decline", job, "shift_ending")
         else:
             await self._act("accept", job)
             await self._jobs.put(job)

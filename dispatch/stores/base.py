@@ -78,9 +78,10 @@ class LaneStore(Protocol):
     async def load(self, key: TerritoryKey) -> Loaded | None:
         """Everything of a territory; None when nothing was ever saved."""
 
-    async def save(self, saves: Mapping[TerritoryKey, Save]) -> None:
+    async def save(self, saves: Mapping[TerritoryKey, Save], routes: Mapping[str, str] | None = None) -> None:
         """Save each territory atomically. Raises Fenced when somebody else has saved one meanwhile.
 
+        New ``routes`` are written first: a store that loses its last writes loses no route of an order it still has.
         After an outcome that is not known (a lost reply) the store looks whether the change is there before it
         writes again, so that it is made once.
         """

@@ -65,9 +65,11 @@ class MemoryStore:
             outbox=sorted(kept.outbox.items()),
         )
 
-    async def save(self, saves: Mapping[TerritoryKey, Save]) -> None:
+    async def save(self, saves: Mapping[TerritoryKey, Save], routes: Mapping[str, str] | None = None) -> None:
         """See LaneStore."""
         await asyncio.sleep(0)
+        for tenant in {key.tenant for key in saves}:
+            await self.fix_routes(tenant, routes or {})
         refused: list[TerritoryKey] = []
         for key, save in saves.items():
             fence = self._fence(key)

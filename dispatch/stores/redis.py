@@ -30,7 +30,6 @@ UNREACHABLE = (
 """What a Redis raises that is away, loading, full or not the master; whoever asks waits and asks again."""
 
 
-
 class _Script:
     """A Lua script of this folder, and the name under which Redis caches it."""
 
@@ -108,35 +107,37 @@ class RedisStore:
             outbox=sorted((int(sequence), blob) for sequence, blob in outbox.items()),
         )
 
-    async def save(self, saves: Mapping[TerritoryKey, Save]) -> None:
+    async def save(self, saves: Mapping[TerritoryKey, Save], routes: Mapping[str, str] | None = None) -> None:
         """See LaneStore."""
-        pending = dict(saves)
-        while pending:
-            replies = await self._run(pending)
-            refused: list[TerritoryKey] = []
-            for (key, save), reply in zip(list(pending.items()), replies, strict=True):
-                if isinstance(reply, Exception):
-                    raise reply
-                done, sequence, batch_id = reply
-                ours = (int(sequence), batch_id.decode()) == (save.meta.sequence, save.meta.batch_id)
-                if done or ours:
-                    del pending[key]
-                else:
-                    refused.append(key)
-            if refused:
-                told = ", ".join(map(str, refused))
-                raise Fenced(f"somebody else has saved {told}")
+        refused: list[TerritoryKey] = []
+        replies = await self._run(saves, routes or {})
+        for (key, save), reply in zip(saves.items(), replies, strict=True):
+            if isinstance(reply, Exception):
+                raise reply
+            done, sequence, batch_id = reply
+            if not done and (int(sequence), batch_id.decode()) != (save.meta.sequence, save.meta.batch_id):
+                refused.append(key)
+        if refused:
+            told = ", ".join(map(str, refused))
+            raise Fenced(f"somebody else has saved {told}")
 
-    async def _run(self, saves: Mapping[TerritoryKey, Save]) -> list[Any]:
+    async def _run(self, saves: Mapping[TerritoryKey, Save], routes: Mapping[str, str]) -> list[Any]:
         async with self._redis.pipeline(transaction=False) as pipe:
+            for tenant in {key.tenant for key in saves} if routes else ():
+                keys = [f"route:{{{tenant}}}:{one}" for one in routes]
+                pipe.execute_command("EVALSHA", _ROUTES.sha, len(keys), *keys, *routes.values())
+            first = len(pipe)
             for key, save in saves.items():
                 keys, args = _call(key, save)
                 pipe.execute_command("EVALSHA", _SAVE.sha, len(keys), *keys, *args)
             replies: list[Any] = await pipe.execute(raise_on_error=False)
         if any(isinstance(reply, NoScriptError) for reply in replies):
+            await self._redis.script_load(_ROUTES.text)
             await self._redis.script_load(_SAVE.text)
-            return await self._run(saves)
-        return replies
+            return await self._run(saves, routes)
+        if failed := [reply for reply in replies[:first] if isinstance(reply, Exception)]:
+            raise failed[0]
+        return replies[first:]
 
     async def begin(
         self, lane: str, attempt: Attempt, wanted: Sequence[tuple[TerritoryKey, str]]

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.errors import KafkaError
 
 from dispatch.agents.policies import write_policy
 from dispatch.agents.publisher import Publisher
@@ -31,6 +32,7 @@ from tests.support.engine import (
     Engine,
     delete_topics,
     forget_everything,
+    request,
     settings_for,
     store_of,
     text_of,
@@ -194,7 +196,6 @@ async def test_i8_a_store_that_lost_its_tail_folds_it_from_the_log(settings, cli
     await client.quiet()
     await engine.stop()
     before = await state_of(settings)
-    numbers = len(client.seen)
 
     await restore(redis, old)
     await redis.aclose()
@@ -203,8 +204,6 @@ async def test_i8_a_store_that_lost_its_tail_folds_it_from_the_log(settings, cli
         await assert_goes_on(client)
         await client.quiet()
         assert_each_opened_once(client, [*later, *(request_id for _order, request_id, _who, _leg in work)])
-        fresh = {one.id for one in client.seen[numbers:] if one.topic == WORK_ORDERS}
-        assert not fresh & {one.id for one in client.seen[:numbers]}
         accepted = next(one for one in client.seen if one.type == "work-order.offered" and one.headers["ce_correlationid"] == later[0])
         await client.act("accept", accepted.subject, (accepted.data["technician_id"], "technician"))
         await client.event("work-order.accepted", of=accepted.subject)
@@ -247,7 +246,7 @@ async def fences_in_log(client):
 
 async def copy_of(redis):
     """All keys of the territories as they are."""
-    return {key: await redis.dump(key) async for key in redis.scan_iter("{campus:*") if b"final" not in key or True}
+    return {key: await redis.dump(key) async for key in redis.scan_iter("{campus:*")}
 
 
 async def restore(redis, old):
@@ -371,7 +370,16 @@ async def a_steady_stream(client, pause_s=0.05):
 
     async def stream():
         while not stop.is_set():
-            published.append(await client.report(area=("north.n3", "south.s2")[len(published) % 2]))
+            request_id, area = f"r-{token()}", ("north.n3", "south.s2")[len(published) % 2]
+            data = request(request_id, area=area)
+            while True:  # a sender that is not told that it arrived sends the same again
+                try:
+                    await client.publish("request.submitted", data, id=request_id)
+                except KafkaError:
+                    await asyncio.sleep(0.5)
+                else:
+                    break
+            published.append(request_id)
             await asyncio.sleep(pause_s)
 
     task = asyncio.create_task(stream())

@@ -19,9 +19,7 @@ def test_every_command_tells_what_it_does_and_shows_an_example(name):
     assert f"Example:\n    dispatch {name}" in result.output or "| dispatch publish -" in result.output
 
 
-@pytest.mark.parametrize(
-    ("group", "name"), [("policy", "show"), ("policy", "activate"), ("roster", "publish")]
-)
+@pytest.mark.parametrize(("group", "name"), [("policy", "show"), ("policy", "activate"), ("roster", "publish")])
 def test_commands_within_a_group_show_an_example_too(group, name):
     assert f"Example:\n    dispatch {group} {name}" in _asked(group, name).output
 

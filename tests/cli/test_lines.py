@@ -43,8 +43,13 @@ def test_what_is_given_is_kept():
 
 def test_a_whole_event_goes_out_byte_for_byte():
     whole = json.dumps(
-        {"specversion": "1.0", "id": "a", "source": "/b", "type": "dispatch.request.submitted.v1",
-         "data": REPORT["data"]}
+        {
+            "specversion": "1.0",
+            "id": "a",
+            "source": "/b",
+            "type": "dispatch.request.submitted.v1",
+            "data": REPORT["data"],
+        }
     ).encode()
     (line,) = _read(whole)
     assert line.value == whole

@@ -26,10 +26,17 @@ def _report(text="3号宿舍楼402水龙头漏水", **attributes):
 
 def _on_duty(technician_id, trade):
     now = datetime.now(UTC)
-    person = {"id": technician_id, "version": int(now.timestamp()), "org_id": "in", "home_territory": "north",
-              "serves": [{"area": "north"}], "skills": [{"trade": trade, "level": 5}], "capacity": {"open": 9}}  # fmt: skip
-    shift = {"technician_id": technician_id, "start": (now - timedelta(minutes=1)).isoformat(),
-             "end": (now + timedelta(hours=6)).isoformat()}  # fmt: skip
+    person = {
+        "id": technician_id,
+        "version": int(now.timestamp()),
+        "org_id": "in",
+        "home_territory": "north",
+        "serves": [{"area": "north"}],
+        "skills": [{"trade": trade, "level": 5}],
+        "capacity": {"open": 9},
+    }
+    start, end = now - timedelta(minutes=1), now + timedelta(hours=6)
+    shift = {"technician_id": technician_id, "start": start.isoformat(), "end": end.isoformat()}
     return _line("technician.updated", person) + _line("shift.started", shift)
 
 

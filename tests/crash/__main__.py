@@ -44,7 +44,7 @@ def main() -> int:
     result = {
         **verdict.counts,
         "failpoints_hit": hit,
-        "failpoints_missing": sorted(set(FAILPOINTS) - set(hit)),
+        "failpoints_all": every,
         "kills": tally.kills,
         "stops": tally.stops,
         "stops_at": tally.stops_at,
@@ -56,7 +56,9 @@ def main() -> int:
         "controls": controls,
         "controls_ok": all(bool(one["seen"]) != (name == "works") for name, one in controls.items()),
     }
-    good = verdict.clean and result["controls_ok"] and (every or given.kills < len(FAILPOINTS))
+    done = tally.kills >= given.kills and (every or given.kills < len(FAILPOINTS))
+    refused = verdict.figures["fenced"] > 0 or "desk.decided" not in tally.stops_at
+    good = verdict.clean and result["controls_ok"] and done and refused
     print(json.dumps(result))
     return 0 if good else 1
 

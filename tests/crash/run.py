@@ -29,6 +29,8 @@ HIT_WITHIN_S = 25.0
 OUTAGE_S = 30.0
 """How long lanes may stand still beside the slowest start of a worker: a session's end, a rebalance, a catching up."""
 MOST_AT_A_STEP = 3
+TAKEN = "lane taken"
+TAKEN_WITHIN_S = 40.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,10 +171,19 @@ class Run:
         worker = await self._at(step, 1, "stop") if step != "random" else self.rng.choice(self.workers)
         if worker is None:
             return
+        others = [one for one in self.workers if one is not worker]
+        before = len(log_lines(others, TAKEN))
         worker.signal(signal.SIGSTOP)
         self.tally.stops += 1
         self.tally.stops_at.append(step)
-        await asyncio.sleep(SESSION_TIMEOUT_MS / 1000 + self.rng.uniform(3, 5))
+        await asyncio.sleep(SESSION_TIMEOUT_MS / 1000)
+
+        async def taken() -> bool:
+            return len(log_lines(others, TAKEN)) > before
+
+        if not await until(taken, TAKEN_WITHIN_S, 0.5):
+            self.say(f"  nobody took a lane of {worker.name}")
+        await asyncio.sleep(self.rng.uniform(1, 3))
         worker.signal(signal.SIGCONT)
         worker.expected_end = True
         await asyncio.sleep(3)

@@ -11,6 +11,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -61,18 +63,26 @@ class Failpoints:
 
 
 def watch_publishing(steps: Failpoints) -> None:
-    """Pass ``publish.group`` when one topic partition's part of a publication is on the broker, others not."""
-    name = "_send_group"
-    send = getattr(publisher, name)
+    """Pass ``publish.group`` when one topic partition's part of a publication is on the broker, and others are not."""
+    names = ("_send", "_send_group")
+    send, send_group = publisher.Publisher._send, getattr(publisher, names[1])
+    left: ContextVar[list[int]] = ContextVar("left")
+
+    async def counted(self: publisher.Publisher, records: Sequence[publisher.Record]) -> Any:
+        left.set([len({(record.topic, record.partition) for record in records})])
+        return await send(self, records)
 
     async def watched(*args: Any) -> Any:
-        futures = await send(*args)
-        if steps.armed("publish.group"):
+        futures = await send_group(*args)
+        groups = left.get()
+        groups[0] -= 1
+        if groups[0] > 0 and steps.armed("publish.group"):
             await asyncio.gather(*(future for future, _count in futures))
             steps("publish.group")
         return futures
 
-    setattr(publisher, name, watched)
+    setattr(publisher.Publisher, names[0], counted)
+    setattr(publisher, names[1], watched)
 
 
 async def main() -> int:
