@@ -53,8 +53,12 @@ class Engine:
             timer.cancel()
         if line != READY:
             self.stop()
-            raise EngineError(f"the worker did not start; see {self.log}")
+            raise EngineError(f"the worker did not start: {self._last_words()}; see {self.log}")
         return time.monotonic() - began_s
+
+    def _last_words(self) -> str:
+        lines = [line for line in self.log.read_text("utf-8", "replace").splitlines() if line.strip()]
+        return next((line for line in reversed(lines) if not line.startswith((" ", "ERROR asyncio"))), "no word")
 
     def check(self) -> None:
         """Raise EngineError when it has ended."""

@@ -43,23 +43,29 @@ async def play(given: Play) -> set[str]:
     stories = stories_of(given.policy.tenant, given.reports)
     async with _producer(given.settings) as producer:
         stage = Stage(make_clock(given.settings.clock), producer, stories)
-        count = await publish_roster(stage, given.settings.kafka_client(), given.roster)
-        given.progress.say(f"班表 roster: {len(given.roster.technicians)} technicians, {count} events")
-        if stage.now() > BEGIN:
-            given.progress.say("this machine is slow: the day has begun before everything was ready")
-        spans = shift_spans(shifts_of_the_day(given.roster))
-        crew = Crew(stage, {one.id: spans.get(one.id, []) for one in given.roster.technicians})
-        reporters = Reporters(stage)
-        leaders = Leaders(stage, given.policy, given.roster, crew.people)
-        listeners = (crew.hear, FrontDesk(stage).hear, reporters.hear, leaders.hear, given.progress.hear)
-        crew.begin()
-        stage.go(listen(given.settings.kafka_client(), listeners))
-        with given.progress.shown():
-            stage.go(given.progress.keep_saying(stage))
-            await _until_the_end(given, stage, reporters)
-        await stage.clear()
+        try:
+            await _perform(given, stage)
+        finally:
+            await stage.clear()
         given.progress.say(given.progress.latency(stage.clock.speed))
         return stage.actions_sent
+
+
+async def _perform(given: Play, stage: Stage) -> None:
+    count = await publish_roster(stage, given.settings.kafka_client(), given.roster)
+    given.progress.say(f"班表 roster: {len(given.roster.technicians)} technicians, {count} events")
+    if stage.now() > BEGIN:
+        given.progress.say("这台机器太忙 this machine is too busy: the day has begun before everything was ready")
+    spans = shift_spans(shifts_of_the_day(given.roster))
+    crew = Crew(stage, {one.id: spans.get(one.id, []) for one in given.roster.technicians})
+    reporters = Reporters(stage)
+    leaders = Leaders(stage, given.policy, given.roster, crew.people)
+    listeners = (crew.hear, FrontDesk(stage).hear, reporters.hear, leaders.hear, given.progress.hear)
+    crew.begin()
+    stage.go(listen(given.settings.kafka_client(), listeners))
+    with given.progress.shown():
+        stage.go(given.progress.keep_saying(stage))
+        await _until_the_end(given, stage, reporters)
 
 
 async def _until_the_end(given: Play, stage: Stage, reporters: Reporters) -> None:

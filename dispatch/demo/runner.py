@@ -33,6 +33,7 @@ FOLDER = Path(".dispatch/demo")
 SHORTEST_LEAD_S = 8.0
 LONGEST_LEAD_S = 40.0
 PIPE_COLUMNS = 120
+STOPPED = 130
 FAILURES = (DispatchError, EmbeddedError, EngineError, KafkaError, OSError, TimeoutError)
 
 
@@ -51,7 +52,8 @@ def run_demo(settings_overrides: dict[str, object], speed: float, folder: Path, 
         with _servers(settings_overrides, folder, console) as (settings, run, lead_s):
             return asyncio.run(_whole_day(console, settings, run, speed, lead_s, plain=plain))
     except KeyboardInterrupt:
-        return 130
+        sys.stderr.write("已停止 stopped\n")
+        return STOPPED
     except FAILURES as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1

@@ -31,11 +31,15 @@ def start(
     target = rule.targets[name]
     calendar_id = target.calendar or rule.calendar
     target_s = target.within
+    permille = rule.warn_at_permille
     if due_at is not None:
         calendar_id, target_s = "", max(0, int((due_at - at).total_seconds()))
-    due = due_at or policy.calendar(calendar_id).add(at, target_s)
-    permille = rule.warn_at_permille
-    points = tuple([target_s * each // 1000 for each in permille]) if target_s else ()
+        due = due_at
+        warn_at = [at + timedelta(seconds=target_s * each // 1000) for each in permille] if target_s else []
+    else:
+        add = policy.calendar(calendar_id).add
+        due = add(at, target_s)
+        warn_at = [add(at, target_s * each // 1000) for each in permille] if target_s else []
     return Clock(
         name=name,
         target_s=target_s,
@@ -47,7 +51,7 @@ def start(
         due_at_original=due,
         promised_to=PROMISED_TO.get(name, "reporter"),
         warn_permille=permille,
-        warn_at=tuple([_add(policy, calendar_id, at, point) for point in points]),
+        warn_at=tuple(warn_at),
         version=before.version + 1 if before else 1,
         verdict_revision=before.verdict_revision + 1 if before else 0,
     )

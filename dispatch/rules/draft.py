@@ -41,7 +41,8 @@ class Draft:
 
     def order(self, order_id: str) -> Order | None:
         """The order as the draft has it."""
-        return self.orders.get(order_id) or self.territory.order(order_id)
+        found = self.orders.get(order_id)
+        return found if found is not None else self.territory.order(order_id)
 
     def technician(self, technician_id: str) -> Technician | None:
         """The technician as the draft has them."""
@@ -75,25 +76,27 @@ class Draft:
         """Add an event and fold it. ``at`` is when it happened (default: now)."""
         order = self.order(subject)
         command = self.command
+        events = self.events
         event = Event(
-            sequence=self.next_sequence,
+            sequence=self.territory.sequence + len(events) + 1,
             type=short,
             subject=subject,
-            time=text_of(at) if at else self.now_text,
+            time=text_of(at) if at is not None else self.now_text,
             data=data,
             correlation=order.request_id if order else (command.correlation if command else None),
             causation=self.causation,
             policy_version=order.policy_version if order else self.policy.version,
             traceparent=command.traceparent if command else (order.traceparent if order else None),
         )
-        self.events.append(event)
+        events.append(event)
         fold(self, event)
         return event
 
     def tell(self, short: str, order: Order, data: Data, *, at: datetime | None = None) -> Order:
         """Emit an event about an order, with its id and cycle in the data; the order as it is afterwards."""
-        self.emit(short, order.id, {"work_order_id": order.id, "cycle": order.cycle, **data}, at=at)
-        return self.known(order.id)
+        order_id = order.id
+        self.emit(short, order_id, {"work_order_id": order_id, "cycle": order.cycle, **data}, at=at)
+        return self.orders.get(order_id, order)
 
     def send(self, territory: str, kind: str, order: Order, data: Data) -> None:
         """Ask another territory's lane for something about an order."""

@@ -122,6 +122,11 @@ def _fire_order(draft: Draft, order_id: str, timer_id: str) -> bool:
 
 def catch_up(draft: Draft, order: Order, until: datetime) -> Order:
     """Fire what was due before a fact at ``until``: it does not matter whether the clock or the fact comes first."""
+    territory = draft.territory
+    if order.id not in territory.untimed_orders:  # nothing has changed since its timer was set
+        set_for = territory.timers.get(order.id)
+        if set_for is None or set_for[0] >= until:
+            return order
     while (timer := next_of(order)) is not None and timer.at < until:
         order = _fire(draft, order, timer)
     return order

@@ -4,6 +4,10 @@ Events carry the state they lead to (``state``, ``owner``, ``leg_state``, clocks
 function of their own; the tables below list the few that do.
 """
 
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
 import msgspec
 from msgspec.structs import replace
 
@@ -59,33 +63,51 @@ CHANGEABLE = frozenset(
     {"kind", "urgency", "job_class", "impact", "location", "text", "department_id", "needs_triage", "merged_into"}
     | {"moved_to", "acceptance", "approval", "extension"}
 )
-OF_ORDERS = ("work-order.", "clock.", "escalation.", "assignment.")
 OF_STAFF = ("technician.", "shift.", "position.")
+
+
+class Plan(NamedTuple):
+    """What the tables say of one type of event, looked up once."""
+
+    counter: str | None
+    first_time: str | None
+    special: Callable[[Order, Event], Data] | None
+    is_clock: bool
+    is_staff: bool
+
+
+@lru_cache(maxsize=256)
+def _plan(kind: str) -> Plan:
+    return Plan(
+        counter=COUNTERS.get(kind),
+        first_time=FIRST_TIMES.get(kind),
+        special=SPECIAL.get(kind),
+        is_clock=kind.startswith("clock."),
+        is_staff=kind.startswith(OF_STAFF),
+    )
 
 
 def fold(view: View, event: Event) -> None:
     """Apply one event to the view; types without an effect on state change nothing."""
-    if event.type.startswith(OF_ORDERS):
-        _fold_order(view, event)
-    elif event.type.startswith(OF_STAFF):
-        fold_technician(view, event)
-
-
-def _fold_order(view: View, event: Event) -> None:
     kind = event.type
     if kind == "clock.met":  # the event of the fact that stopped them has carried the clocks
         return
     if kind == "work-order.opened":
         view.opened += 1
         view.put_order(_opened(event))
-        return
-    if kind == "work-order.transferred-in":
+    elif kind == "work-order.transferred-in":
         view.put_order(event.data["order"])
-        return
+    elif (plan := _plan(kind)).is_staff:
+        fold_technician(view, event)
+    else:
+        _fold_order(view, event, plan)
+
+
+def _fold_order(view: View, event: Event, plan: Plan) -> None:
     before = view.order(event.subject)
     if before is None:
         return
-    after = _changed(before, event)
+    after = _changed(before, event, plan)
     if after is before:
         return
     if after.is_final and not before.is_final:
@@ -103,28 +125,28 @@ def _load(view: View, event: Event) -> None:
     set_load(view, data["technician_id"], data["assignment_id"], busy=busy, at=event.time if busy else None)
 
 
-def _changed(order: Order, event: Event) -> Order:
-    data, kind = event.data, event.type
+def _changed(order: Order, event: Event, plan: Plan) -> Order:
+    data = event.data
     changes: Data = {}
     if (state := data.get("state")) is not None:
         changes["state"] = state
-    if "owner" in data and not kind.startswith("escalation."):
+    if "owner" in data and event.type != "escalation.raised":
         changes.update(_owned(order, data["owner"], event))
     if "leg_state" in data:
         changes.update(_leg(order, event))
-    clocks: list[Clock] | None = data["clocks"] if kind.startswith("clock.") else data.get("clock_changes")
+    clocks: list[Clock] | None = data["clocks"] if plan.is_clock else data.get("clock_changes")
     if clocks:
-        changes["clocks"] = order.clocks | {clock.name: clock for clock in clocks}
-    if (counter := COUNTERS.get(kind)) is not None:
-        changes["counters"] = _counted(order, event, counter)
-    if (name := FIRST_TIMES.get(kind)) is not None and name not in order.times:
-        changes["times"] = order.times | {name: event.time}
+        changes["clocks"] = {**order.clocks, **{clock.name: clock for clock in clocks}}
+    if plan.counter is not None:
+        changes["counters"] = _counted(order, event, plan.counter)
+    if plan.first_time is not None and plan.first_time not in order.times:
+        changes["times"] = {**order.times, plan.first_time: event.time}
     if "actor" in data and event.causation and event.causation not in order.handled:
         changes["handled"] = (*order.handled, event.causation)
-    if fields := data.get("changes"):
-        changes.update(_fields(fields))
-    if (special := SPECIAL.get(kind)) is not None:
-        changes.update(special(order, event))
+    if "changes" in data:
+        changes.update(_fields(data["changes"]))
+    if plan.special is not None:
+        changes.update(plan.special(order, event))
     return replace(order, **changes) if changes else order
 
 
@@ -164,7 +186,7 @@ def _opened(event: Event) -> Order:
 
 def requirements_of(items: list[Data]) -> tuple[Requirement, ...]:
     """The typed requirements of an event's list."""
-    return tuple(msgspec.convert(items, list[Requirement]))
+    return msgspec.convert(items, tuple[Requirement, ...])
 
 
 def tombstone(order: Order) -> Order:

@@ -89,7 +89,7 @@ def resume(draft: Draft, order: Order, action: str, data: Data) -> None:
     """Work goes on; the clocks run again with what was left."""
     permit(action, data["actor"]["role"], order)
     if data["actor"]["role"] == "technician":
-        leg_of(order, data)
+        leg_of(order, data, late=not order.active_legs())  # who was set free meanwhile may know that the parts came
     off_hold(draft, order, data)
 
 

@@ -16,6 +16,7 @@ Data = dict[str, Any]
 """The data of an event or a command: JSON values only, so that it is the same before and after the log."""
 
 FINAL_STATES = frozenset({"closed", "cancelled", "refused", "merged"})
+WAITING_STATES = frozenset({"open", "offered", "assigned", "accepted", "en_route", "in_progress"})
 ACTIVE_LEG_STATES = frozenset({"offered", "assigned", "accepted", "en_route", "arrived", "in_progress", "on_hold"})
 
 
@@ -243,9 +244,11 @@ class Order(Record, frozen=True, kw_only=True):
     @property
     def wants_matching(self) -> bool:
         """Whether the lane should look for technicians: a known trade, a waiting state, a place nobody has."""
-        if self.state not in {"open", "offered", "assigned", "accepted", "en_route", "in_progress"}:
+        if self.state not in WAITING_STATES or self.moved_to is not None or self.needs_triage:
             return False
-        return self.moved_to is None and not self.needs_triage and bool(self.open_places())
+        if not self.legs:
+            return bool(self.requirements)
+        return bool(self.open_places())
 
 
 class Skill(Record, frozen=True, kw_only=True):

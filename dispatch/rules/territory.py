@@ -70,7 +70,8 @@ class Territory:
 
     def order(self, order_id: str) -> Order | None:
         """The order, open or recalled from the store."""
-        return self.orders.get(order_id) or self.recalled.get(order_id)
+        found = self.orders.get(order_id)
+        return found if found is not None else self.recalled.get(order_id)
 
     def technician(self, technician_id: str) -> Technician | None:
         """The technician of this territory's pool."""

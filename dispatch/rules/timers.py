@@ -1,6 +1,5 @@
 """Timers: what an order waits for next. They follow from its state alone; their ids name what they were set for."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -20,7 +19,38 @@ class Timer(NamedTuple):
 
 def next_of(order: Order) -> Timer | None:
     """The order's earliest timer, or None."""
-    return min(_timers(order), default=None)
+    if order.is_final:
+        return None
+    found = _next_of_clocks(order)
+    for leg in order.legs:
+        if leg.state == "offered" and leg.expires_at is not None:
+            timer = Timer(leg.expires_at, f"offer.{leg.assignment_id}", leg.version)
+            found = timer if found is None else min(found, timer)
+    hold = order.hold
+    if hold is not None and hold.expected_resume_at is not None and not hold.reminded:
+        timer = Timer(hold.expected_resume_at, "hold", int(hold.since.timestamp()))
+        found = timer if found is None else min(found, timer)
+    return found
+
+
+def _next_of_clocks(order: Order) -> Timer | None:
+    """Only the earliest becomes a :class:`Timer`: this is asked for every order that an event has touched."""
+    best_at: datetime | None = None
+    best_kind, best_version = "", 0
+    for clock in order.clocks.values():
+        if clock.state != "running":
+            continue
+        what = ".breach"
+        at: datetime | None = clock.due_at
+        if clock.breached_at is not None:
+            at, what = clock.rung_at, ".rung"
+        elif clock.warned < len(clock.warn_at) and clock.warn_at[clock.warned] < clock.due_at:
+            at, what = clock.warn_at[clock.warned], ".warn"
+        if at is None:
+            continue
+        if best_at is None or at < best_at or (at == best_at and clock.name + what < best_kind):
+            best_at, best_kind, best_version = at, clock.name + what, clock.version
+    return Timer(best_at, best_kind, best_version) if best_at is not None else None
 
 
 def next_timer(order: Order) -> tuple[datetime, str] | None:
@@ -32,25 +62,3 @@ def next_timer(order: Order) -> tuple[datetime, str] | None:
 def id_of(order: Order, timer: Timer) -> str:
     """``order:cycle:kind:version``: another one whenever the timer is set anew."""
     return f"{order.id}:{order.cycle}:{timer.kind}:{timer.version}"
-
-
-def _timers(order: Order) -> Iterator[Timer]:
-    if order.is_final:
-        return
-    for clock in order.clocks.values():
-        if clock.state != "running":
-            continue
-        if clock.breached_at is None:
-            due_at = clock.due_at
-            if clock.warned < len(clock.warn_at) and clock.warn_at[clock.warned] < due_at:
-                yield Timer(clock.warn_at[clock.warned], f"{clock.name}.warn", clock.version)
-            else:
-                yield Timer(due_at, f"{clock.name}.breach", clock.version)
-        elif clock.rung_at is not None:
-            yield Timer(clock.rung_at, f"{clock.name}.rung", clock.version)
-    for leg in order.legs:
-        if leg.state == "offered" and leg.expires_at is not None:
-            yield Timer(leg.expires_at, f"offer.{leg.assignment_id}", leg.version)
-    hold = order.hold
-    if hold is not None and hold.expected_resume_at is not None and not hold.reminded:
-        yield Timer(hold.expected_resume_at, "hold", int(hold.since.timestamp()))

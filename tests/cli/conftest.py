@@ -17,7 +17,7 @@ from dispatch.cli import main
 from dispatch.embedded import embedded
 
 CONFIG = Path(__file__).parents[2] / "config"
-READY_WITHIN_S = 120.0
+READY_WITHIN_S = 180.0
 STOP_WITHIN_S = 10.0
 LANES = 2
 
@@ -96,6 +96,10 @@ class Worker:
         """What it has logged; every line is JSON."""
         lines = self.log.read_text().splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def end(self) -> int:
+        """Its exit code, when it ends by itself."""
+        return self.process.wait(timeout=READY_WITHIN_S)
 
     def stop(self) -> int:
         """By SIGTERM; its exit code."""

@@ -22,13 +22,13 @@ def test_it_logs_json_and_stops_within_ten_seconds_of_sigterm(worker):
 
 def test_it_says_what_is_wrong_with_its_config_and_ends(fresh, make_worker, tmp_path):
     worker = make_worker({**fresh.environ, "DISPATCH_CONFIG": str(tmp_path)})
-    assert worker.process.wait(timeout=60) == 1
+    assert worker.end() == 1
     (line,) = worker.said()
     assert "site.yaml: the file is missing" in line["error"]
 
 
 def test_it_names_the_server_that_does_not_answer(nowhere, make_worker):
     worker = make_worker(nowhere.environ)
-    assert worker.process.wait(timeout=60) == 3
+    assert worker.end() == 3
     assert "set DISPATCH_REDIS" in worker.log.read_text()
     assert "Traceback" not in worker.log.read_text()

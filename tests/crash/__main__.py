@@ -8,9 +8,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
+from aiokafka.errors import KafkaError
+
+from dispatch.embedded import EmbeddedError
 from tests.crash.controls import broken_run
-from tests.crash.run import main_run
+from tests.crash.run import Outcome, main_run
 from tests.crash.stage import FAILPOINTS
 
 
@@ -20,27 +24,40 @@ def say(line: str) -> None:
 
 
 def main() -> int:
-    """0 when nothing was lost and the controls were seen, else 1."""
+    """0 when nothing was lost and every control was seen, else 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=None, help="repeats a run's random choices")
     parser.add_argument("--rate", type=float, default=6.0, help="requests a second")
     parser.add_argument("--keep", type=Path, default=None, help="a folder to keep the run's data and logs in")
-    parser.add_argument("--no-controls", action="store_true")
+    parser.add_argument("--no-controls", action="store_true", help="leave out the broken workers")
     given = parser.parse_args()
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1_000_000)
     began_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="crash-") as scratch:
         folder = given.keep or Path(scratch)
-        outcome = asyncio.run(main_run(folder / "run", given.kills, seed, given.rate, say))
-        outcome.verdict.tell(say)
-        controls = outcome.controls
-        if not given.no_controls:
-            say("controls: workers that are broken on purpose")
-            controls |= asyncio.run(broken_run(folder / "controls", seed, say))
-    verdict, tally = outcome.verdict, outcome.tally
+        try:
+            outcome = asyncio.run(main_run(folder / "run", given.kills, seed, given.rate, say))
+            outcome.verdict.tell(say)
+            if not given.no_controls:
+                say("controls: workers that are broken on purpose")
+                outcome.controls |= asyncio.run(broken_run(folder / "controls", seed, say))
+        except (TimeoutError, EmbeddedError, KafkaError) as error:
+            print(json.dumps({"error": f"{type(error).__name__}: {error}", "seed": seed}))
+            return 1
+    good, result = summary(outcome, given.kills)
+    print(json.dumps(result | {"seed": seed, "seconds": round(time.monotonic() - began_s)}))
+    return 0 if good else 1
+
+
+def summary(outcome: Outcome, kills: int) -> tuple[bool, dict[str, Any]]:
+    """Whether all is as it must be, and the figures."""
+    verdict, tally, controls = outcome.verdict, outcome.tally, outcome.controls
     hit = sorted(set(tally.failpoints))
     every = set(hit) == set(FAILPOINTS)
+    seen = all(bool(one["seen"]) != (name == "works") for name, one in controls.items())
+    done = tally.kills >= kills and (every or kills < len(FAILPOINTS))
+    refused = verdict.figures["fenced"] > 0 or "desk.decided" not in tally.stops_at
     result = {
         **verdict.counts,
         "failpoints_hit": hit,
@@ -51,16 +68,10 @@ def main() -> int:
         "tail_cuts": tally.tail_cuts,
         "saves_cut": tally.saves_cut,
         **verdict.figures,
-        "seed": seed,
-        "seconds": round(time.monotonic() - began_s),
         "controls": controls,
-        "controls_ok": all(bool(one["seen"]) != (name == "works") for name, one in controls.items()),
+        "controls_ok": seen,
     }
-    done = tally.kills >= given.kills and (every or given.kills < len(FAILPOINTS))
-    refused = verdict.figures["fenced"] > 0 or "desk.decided" not in tally.stops_at
-    good = verdict.clean and result["controls_ok"] and done and refused
-    print(json.dumps(result))
-    return 0 if good else 1
+    return verdict.clean and seen and done and refused, result
 
 
 if __name__ == "__main__":

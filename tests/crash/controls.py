@@ -7,6 +7,7 @@ that bring it out: a kill after a publication, and a stop of a worker that is ab
 import asyncio
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ def by_territory(verdict: Verdict, recorded: Recorded) -> dict[str, dict[str, in
 
 async def broken_run(folder: Path, seed: int, say: Say) -> dict[str, Any]:
     """Run the broken workers; by way: the counter that must see it, and how often it did, and the clean territories."""
+    shutil.rmtree(folder, ignore_errors=True)
     broken = layout()
     servers = Servers(folder / "servers", appendfsync="everysec")
     await asyncio.to_thread(servers.start)

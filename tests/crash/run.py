@@ -167,7 +167,7 @@ class Run:
     async def stop(self, step: str) -> None:
         """Let a worker stand still past its session, so that the other takes its lanes; then let it go on."""
         await self._ready()
-        await asyncio.sleep(3)
+        await asyncio.sleep(self.pace.before_s)
         worker = await self._at(step, 1, "stop") if step != "random" else self.rng.choice(self.workers)
         if worker is None:
             return
@@ -186,7 +186,7 @@ class Run:
         await asyncio.sleep(self.rng.uniform(1, 3))
         worker.signal(signal.SIGCONT)
         worker.expected_end = True
-        await asyncio.sleep(3)
+        await asyncio.sleep(self.pace.before_s)
 
     async def cut(self, which: str) -> None:
         """Cut the power of Redis, and perhaps of a worker with it."""

@@ -11,7 +11,7 @@ from tests.crash.stage import open_stage
 from tests.crash.verdict import Verdict
 
 FAULTS = [("failpoint", "desk.saved"), ("stop", "desk.decided")]
-PACE = Pace(before_s=2, react_s=2, accounted_s=60, quiet_s=5, most_between_s=0.3)
+PACE = Pace(before_s=1.5, react_s=1, accounted_s=60, quiet_s=4.5, most_between_s=0.3)
 
 
 @pytest.mark.slow

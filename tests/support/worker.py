@@ -52,12 +52,17 @@ class WorkerProcess:
         """How many lanes it has said to have taken."""
         return self.log.read_text().count(f'"event": "{part}"')
 
-    async def until(self, lanes: int, within_s: float = 30.0) -> None:
+    async def until(self, lanes: int, within_s: float = 90.0) -> None:
         async with asyncio.timeout(within_s):
             while self.lanes() < lanes:
                 assert self._process is not None
                 assert self._process.returncode is None, self.log.read_text()[-3000:]
                 await asyncio.sleep(0.05)
+
+    async def ended(self, within_s: float) -> int:
+        """Wait until it has ended by itself; the exit code."""
+        assert self._process is not None
+        return await asyncio.wait_for(self._process.wait(), within_s)
 
     async def end(self, how: signal.Signals) -> int:
         """The exit code."""
@@ -65,7 +70,7 @@ class WorkerProcess:
         assert process is not None
         if process.returncode is None:
             process.send_signal(how)
-        return await asyncio.wait_for(process.wait(), 20)
+        return await asyncio.wait_for(process.wait(), 60)
 
 
 if __name__ == "__main__":
