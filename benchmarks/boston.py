@@ -148,7 +148,7 @@ def write_config(folder: Path, cut: Sequence[Box]) -> Path:
         "ladders": {"city": {"rungs": [{"level": 1, "to": ["supervisor"]}]}},
         "sla": [{
             "id": "all", "calendar": "always", "ladder": "city",
-            "targets": {name: always for name in ("triage", "accept", "arrive", "resolve", "confirm")},
+            "targets": dict.fromkeys(("triage", "accept", "arrive", "resolve", "confirm"), always),
         }],
         "matching": {"modes": [{"mode": "direct"}], "duplicates": {"enabled": False}},
     }  # fmt: skip
@@ -180,7 +180,9 @@ def staff(policy: Policy, now: datetime, until: datetime) -> Iterator[tuple[int,
     """Technicians of every trade on duty all the time, with the number of their territory."""
     trades = policy.document.trades
     papers = sorted({paper for trade in trades.values() for paper in trade.certificates})
-    for territory, number in ((each, one) for each in range(len(policy.document.territories)) for one in range(TECHNICIANS)):
+    for territory, number in (
+        (each, one) for each in range(len(policy.document.territories)) for one in range(TECHNICIANS)
+    ):
         who = f"{territory_id(territory)}-w{number}"
         yield territory, _event("technician.updated", f"u-{who}", now, {
             "id": who, "version": 1, "org_id": "city", "home_territory": territory_id(territory),
@@ -203,7 +205,13 @@ def request(row: Row) -> bytes:
 
 
 def _event(kind: str, event_id: str, time: datetime, data: dict[str, Any]) -> bytes:
-    head = {"specversion": "1.0", "id": event_id, "source": SOURCE, "type": f"dispatch.{kind}.v1", "time": text_of(time)}
+    head = {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": SOURCE,
+        "type": f"dispatch.{kind}.v1",
+        "time": text_of(time),
+    }
     return json.dumps({**head, "data": data}).encode()
 
 

@@ -108,7 +108,14 @@ def _territory(number: int) -> dict[str, Any]:
 def event(kind: str, event_id: str, time: datetime, data: dict[str, Any]) -> bytes:
     """A CloudEvent in structured mode."""
     text = time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    body = {"specversion": "1.0", "id": event_id, "source": SOURCE, "type": f"dispatch.{kind}.v1", "time": text, "data": data}
+    body = {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": SOURCE,
+        "type": f"dispatch.{kind}.v1",
+        "time": text,
+        "data": data,
+    }
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -129,7 +136,8 @@ def staff(
             who = technician_id(territory, number)
             papers = sorted({paper for _, trade in mine for paper in trade.get("certificates", ())})
             data = {
-                "id": who, "version": int(now.timestamp()), "org_id": "in-house", "home_territory": territory_id(territory),
+                "id": who, "version": int(now.timestamp()), "org_id": "in-house",
+                "home_territory": territory_id(territory),
                 "home_area": f"{territory_id(territory)}.b{number % BUILDINGS}",
                 "skills": [{"trade": trade, "level": 5} for trade, _ in mine],
                 "certificates": [{"type": paper, "expires": expires} for paper in papers],

@@ -75,7 +75,11 @@ class Child:
         self.log = folder / f"{name}-{time.monotonic_ns()}.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", *argv], env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [sys.executable, "-m", *argv],
+                env={**os.environ, **env},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
 
     def wait_until_ready(self, word: str = READY) -> None:

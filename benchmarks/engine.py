@@ -37,7 +37,9 @@ async def staff_campus(client: Client, worker: Child) -> None:
     """Bring the campus's technicians on duty, and wait until all are."""
     events = list(campus.staff(datetime.now(UTC)))
     for place in range(client.partitions):
-        await client.send_to(ACTIONS, place, [value for territory, value in events if territory % client.partitions == place])
+        await client.send_to(
+            ACTIONS, place, [value for territory, value in events if territory % client.partitions == place]
+        )
     wanted = len(events) // 2
     on_duty = await subjects(client, WORK_ORDERS, SHIFT_STARTED, wanted)
     worker.check()

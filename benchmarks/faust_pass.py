@@ -18,7 +18,7 @@ def make_app(kafka: str, folder: Path) -> faust.App:
     source = app.topic(SOURCE, value_serializer="raw")
     target = app.topic(TARGET, value_serializer="raw")
 
-    @app.agent(source)
+    @app.agent(source)  # type: ignore[untyped-decorator]  # Faust is not typed
     async def passing(stream: faust.StreamT[bytes]) -> None:
         async for value in stream:
             await target.send(value=value)

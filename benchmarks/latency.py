@@ -138,7 +138,8 @@ async def run(bench: Bench, given: argparse.Namespace) -> dict[str, Any]:
     return {
         "name": "latency", "ratio": calm["p99_ratio"], "engine": calm["engine"]["p99_ms"],
         "baseline": calm["baseline"]["p99_ms"], "unit": "ms, p99 at 50 requests/s", "rates": rates,
-        "capacity": round(capacity), "idle_cpu_share": round(idle, 3), "counts": counts, "runs": rounds, "machine": machine(),
+        "capacity": round(capacity), "idle_cpu_share": round(idle, 3), "counts": counts,
+        "runs": rounds, "machine": machine(),
     }  # fmt: skip
 
 
@@ -149,7 +150,8 @@ def _summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
         for side in ("engine", "baseline")
     }
     ratios = {
-        f"{name}_ratio": round(sides["engine"][f"{name}_ms"] / sides["baseline"][f"{name}_ms"], 2) for name in ("p50", "p99")
+        f"{name}_ratio": round(sides["engine"][f"{name}_ms"] / sides["baseline"][f"{name}_ms"], 2)
+        for name in ("p50", "p99")
     }
     return {"rate": rounds[0]["rate"], **sides, **ratios}
 

@@ -67,7 +67,7 @@ BAD_ACTIONS: tuple[Make, ...] = (
     lambda event_id, _known: _action("accept", event_id, "wo" + "0" * 20, "technician"),
     lambda event_id, known: _action("accept", event_id, known["order"], "technician", {"performed_at": "today"}),
     lambda event_id, known: _action("accept", event_id, known["order"], "technician", time=_now(timedelta(hours=3))),
-    lambda event_id, known: _json(_body("action.accept", event_id, {"actor": {"id": "x", "role": "technician"}})),
+    lambda event_id, _known: _json(_body("action.accept", event_id, {"actor": {"id": "x", "role": "technician"}})),
     lambda event_id, known: _action("hold", event_id, known["order"], "dispatcher", {"reason": "waiting_parts"}),
     lambda event_id, known: _action("return_order", event_id, known["order"], "technician", {"reason": "busy"}),
     lambda event_id, known: _action("transfer", event_id, known["order"], "dispatcher", {"to": "t00-w01"}),

@@ -19,7 +19,18 @@ from typing import Any
 
 from benchmarks import boston, engine
 from benchmarks.boston import Row
-from benchmarks.client import ASSIGNED, IDLE_MS, Assigned, Client, completion, fetched, header, read_assigned, subjects, type_of
+from benchmarks.client import (
+    ASSIGNED,
+    IDLE_MS,
+    Assigned,
+    Client,
+    completion,
+    fetched,
+    header,
+    read_assigned,
+    subjects,
+    type_of,
+)
 from benchmarks.common import Bench, Child, bench, machine, percentile, report, say
 from benchmarks.verdicts import compare
 from dispatch.config import load_config
@@ -118,7 +129,9 @@ async def play(replay: Replay, worker: Child, clock: Clock, until: datetime, con
             late_s = time.perf_counter()
         if time.perf_counter() > next_line_s:
             next_line_s = time.perf_counter() + 15
-            say(f"{now:%Y-%m-%d}: {replay.opened} opened, {len(replay.assigned)} assigned, {replay.completed} completed")
+            say(
+                f"{now:%Y-%m-%d}: {replay.opened} opened, {len(replay.assigned)} assigned, {replay.completed} completed"
+            )
 
 
 def clock_text(start: datetime, speed: float) -> str:
@@ -137,7 +150,9 @@ async def run(bench: Bench, given: argparse.Namespace) -> dict[str, Any]:
     end = max(last, *(row.closed for row in rows if row.closed))
     speed = (last - first).total_seconds() / given.seconds
     tail_speed = max(speed, (end - last).total_seconds() / given.tail_seconds)
-    say(f"{len(rows)} rows, {len(cut)} territories, {first:%Y-%m-%d} to {last:%Y-%m-%d} at {speed:,.0f} times the speed")
+    say(
+        f"{len(rows)} rows, {len(cut)} territories, {first:%Y-%m-%d} to {last:%Y-%m-%d} at {speed:,.0f} times the speed"
+    )
     async with Client(bench.kafka, given.partitions) as client:
         replay = Replay(client, rows)
         text = clock_text(first - timedelta(seconds=LEAD_S * speed), speed)
@@ -158,7 +173,8 @@ async def run(bench: Bench, given: argparse.Namespace) -> dict[str, Any]:
     return {
         "name": "replay_boston", "ratio": round(found["equal"] / max(1, found["decidable"]), 6),
         "engine": found["equal"], "baseline": found["decidable"], "unit": "verdicts equal to the city's",
-        "rows": len(rows), "orders_per_s": round(len(rows) / took_s, 1), "took_s": round(took_s, 1), "speed": round(speed),
+        "rows": len(rows), "orders_per_s": round(len(rows) / took_s, 1), "took_s": round(took_s, 1),
+        "speed": round(speed),
         "assignment_p99_s": round(percentile(replay.waits_s, 990), 3), **found, "machine": machine(), "runs": 1,
     }  # fmt: skip
 

@@ -21,7 +21,9 @@ from benchmarks.flow import Flow, drive
 def arguments() -> argparse.Namespace:
     """What the caller wants."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.throughput", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.throughput",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--orders", type=int, default=20_000, help="orders per round (20000)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each side, in turn (3)")

@@ -64,7 +64,9 @@ async def listen(client: Client) -> Said:
             said.opened_twice += case in said.opened
             said.opened[case] = subject
         elif kind == PREFIX + b"completed.v1":
-            said.verdicts[case] = next((c.verdict for c in _completed(record.value).clocks if c.name == "resolve"), None)
+            said.verdicts[case] = next(
+                (c.verdict for c in _completed(record.value).clocks if c.name == "resolve"), None
+            )
         elif kind == PREFIX + b"corrected.v1":
             said.corrected += 1
             change = _corrected(record.value)
@@ -102,6 +104,7 @@ def _by_hand(row: Row) -> str:
 
 def _told(row: Row, said: Said) -> dict[str, Any]:
     return {
-        "case": row.case, "order": said.opened.get(row.case), "label": row.label, "verdict": said.verdicts.get(row.case),
+        "case": row.case, "order": said.opened.get(row.case),
+        "label": row.label, "verdict": said.verdicts.get(row.case),
         "opened": str(row.opened), "target": str(row.target), "closed": str(row.closed),
     }  # fmt: skip

@@ -24,7 +24,9 @@ async def run() -> int:
 def main() -> int:
     """Run the worker, under cProfile when asked to."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.worker", description=__doc__)
-    parser.add_argument("--profile", type=Path, help="write a profile: text when the name ends in .txt, else for pstats")
+    parser.add_argument(
+        "--profile", type=Path, help="write a profile: text when the name ends in .txt, else for pstats"
+    )
     given = parser.parse_args()
     die_with_parent()
     if given.profile is None:

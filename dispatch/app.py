@@ -40,8 +40,14 @@ async def prepare(settings: Settings, store: RedisStore) -> dict[str, str]:
     Raises LaneError, which says what to do.
     """
     client = settings.kafka_client()
-    recorded = int(await store.fact("partitions", str(settings.partitions)))
+    recorded = int(await store.known_fact("partitions") or settings.partitions)
+    if recorded != settings.partitions:
+        raise LaneError(
+            f"the lanes were recorded with {recorded} partitions, and {settings.partitions} are asked for",
+            f"Set DISPATCH_PARTITIONS={recorded}: partitions of running lanes cannot change",
+        )
     await create_topics(client, recorded, settings.replication, recorded=recorded)
+    await store.fact("partitions", str(recorded))
     incarnations = await topic_incarnations(client)
     keyed = [name for name, topic in TOPICS.items() if topic.keyed]
     for name in keyed:

@@ -6,6 +6,15 @@ from typing import Any
 
 import structlog
 
+QUIET = {
+    "aiokafka": logging.WARNING,
+    "faust": logging.WARNING,
+    "mode": logging.WARNING,
+    "aiokafka.consumer.group_coordinator": logging.CRITICAL,  # says "not available" a hundred times on a first start
+    "aiokafka.consumer.fetcher": logging.CRITICAL,
+}
+"""Libraries speak from here up; what matters of it comes back as an error that is logged once."""
+
 
 def configure(level: str = "info", *, pretty: bool = False) -> None:
     """Send structlog and the standard library's loggers to standard error; libraries only from warnings up."""
@@ -23,9 +32,14 @@ def configure(level: str = "info", *, pretty: bool = False) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
-    for name in ("aiokafka", "faust", "mode"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    handler = logging.StreamHandler(sys.stderr)
+    foreign: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=foreign))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for name, least in QUIET.items():
+        logging.getLogger(name).setLevel(least)
 
 
 def get_log(name: str) -> Any:

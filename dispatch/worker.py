@@ -15,7 +15,11 @@ async def run_until_stopped(app: HostApp, on_ready: Callable[[], None] | None = 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await app.start()
+    try:
+        await app.start()
+    except BaseException:
+        await app.stop()
+        raise
     if on_ready is not None:
         on_ready()
     crashed = asyncio.create_task(_crash_of(app))
@@ -29,5 +33,5 @@ async def run_until_stopped(app: HostApp, on_ready: Callable[[], None] | None = 
 
 
 async def _crash_of(app: HostApp) -> None:
-    while not app.crashed:
+    while not app.crashed:  # noqa: ASYNC110 -- mode keeps this as a plain flag
         await asyncio.sleep(0.1)

@@ -102,7 +102,9 @@ class Desk:
         mine = [key for key in keys if self.lane_of(str(key)) == number]
         loaded = [await self._patiently(partial(self.store.load, key)) for key in mine]
         held = {key: lanes.load_territory(key, found, version) for key, found in zip(mine, loaded, strict=True)}
-        behind, routes = await lanes.fold_tail(self.client, number, held, consumer, self.store)
+        behind, routes = await lanes.fold_tail(
+            self.client, number, held, consumer, lambda wanted: self._patiently(lambda: self.store.recall(wanted))
+        )
         await self._patiently(lambda: self.store.fix_routes(self.tenant, routes))
         for one in behind:
             save = lanes.save_of(one, None, self._ttl_s())

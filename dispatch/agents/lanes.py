@@ -4,7 +4,7 @@ Taking: load the territories, fold what the log has and the store lacks, publish
 from the position. Whatever does not fit refuses to start, and says what to do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +20,13 @@ from dispatch.rules.events import Event, revive
 from dispatch.rules.evolve import fold
 from dispatch.rules.state import Data, Order, Technician, moment_of, text_of
 from dispatch.rules.territory import Territory
-from dispatch.stores.base import LaneStore, Loaded, Meta, Save, TerritoryKey
+from dispatch.stores.base import Loaded, Meta, Save, TerritoryKey
 from dispatch.topics import COMMANDS, COMMANDS_URGENT, WORK_ORDERS
 
 log = get_log("lanes")
 INPUTS = (COMMANDS_URGENT, COMMANDS)
 FAR_BEHIND = 5000
+Recall = Callable[[Sequence[tuple[TerritoryKey, str]]], Awaitable[list[bytes | None]]]
 REBUILD = "Run `dispatch rebuild`: it makes the state anew from the log"
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -147,7 +148,7 @@ async def fold_tail(
     lane: int,
     territories: Mapping[TerritoryKey, Held],
     consumer: AIOKafkaConsumer,
-    store: LaneStore,
+    recall_finals: Recall,
 ) -> tuple[list[Held], dict[str, str]]:
     """Fold what this lane's partition of the log has beyond the store.
 
@@ -174,7 +175,7 @@ async def fold_tail(
     routes: dict[str, str] = {}
     for key, events in tail.items():
         held = territories[key]
-        await _recall_for(store, held, events)
+        await _recall_for(recall_finals, held, events)
         grown = [held.fold(event) for event in events]
         routes.update(found for event in events if (found := route_of(event, key)))
         if any(grown) and held not in behind:
@@ -187,11 +188,11 @@ async def fold_tail(
     return behind, routes
 
 
-async def _recall_for(store: LaneStore, held: Held, events: Sequence[Event]) -> None:
+async def _recall_for(recall_finals: Recall, held: Held, events: Sequence[Event]) -> None:
     """Have the final orders at hand that the tail speaks of: one may have been rated, or opened again."""
     ids = sorted({event.subject for event in events} - held.territory.orders.keys())
     wanted = [(held, order_id) for order_id in ids]
-    recall(wanted, await store.recall([(held.key, order_id) for order_id in ids]))
+    recall(wanted, await recall_finals([(held.key, order_id) for order_id in ids]))
 
 
 def route_of(event: Event, key: TerritoryKey) -> tuple[str, str] | None:

@@ -114,7 +114,7 @@ async def rebuild(
     redis = connect(settings.redis, **settings.redis_options())
     store = RedisStore(redis)
     try:
-        partitions = int(await store.fact("partitions", str(settings.partitions)))
+        partitions = int(await store.known_fact("partitions") or settings.partitions)
         folded = await fold_log(client, partitions, progress)
         if accept_new_topics and not check:
             for name in TOPICS:

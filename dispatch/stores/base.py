@@ -115,6 +115,9 @@ class LaneStore(Protocol):
     async def attempt(self, lane: str) -> Attempt | None:
         """The last batch that the lane was about to decide."""
 
+    async def known_fact(self, name: str) -> str | None:
+        """A fact, if it is recorded."""
+
     async def forget(self, name: str) -> None:
         """Forget a recorded fact."""
 

@@ -127,6 +127,10 @@ class MemoryStore:
         """See LaneStore."""
         return self._attempts.get(lane)
 
+    async def known_fact(self, name: str) -> str | None:
+        """See LaneStore."""
+        return self._facts.get(name)
+
     async def forget(self, name: str) -> None:
         """See LaneStore."""
         self._facts.pop(name, None)

@@ -218,6 +218,11 @@ class RedisStore:
         found = await self._redis.get(f"{{lane:{lane}}}:attempt")
         return _decode_attempt(found) if found else None
 
+    async def known_fact(self, name: str) -> str | None:
+        """See LaneStore."""
+        found = await self._redis.get(f"fact:{name}")
+        return str(found.decode()) if found else None
+
     async def forget(self, name: str) -> None:
         """See LaneStore."""
         await self._redis.delete(f"fact:{name}")
@@ -225,8 +230,7 @@ class RedisStore:
     async def fact(self, name: str, value: str) -> str:
         """See LaneStore."""
         await self._redis.setnx(f"fact:{name}", value)
-        found = await self._redis.get(f"fact:{name}")
-        return str(found.decode()) if found else value
+        return await self.known_fact(name) or value
 
     async def fix_routes(self, tenant: str, routes: Mapping[str, str]) -> dict[str, str]:
         """See EdgeStore."""

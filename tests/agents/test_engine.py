@@ -81,7 +81,9 @@ async def test_a_report_goes_all_the_way_to_closed(client):
     for kind in ("opened", "offered", "assigned", "accepted", "departed", "arrived", "started", "completed"):
         assert types.count(f"work-order.{kind}") == 1, types
     walked = [
-        one for one in types if one.startswith("work-order.") and one not in {"work-order.updated", "work-order.owner-changed"}
+        one
+        for one in types
+        if one.startswith("work-order.") and one not in {"work-order.updated", "work-order.owner-changed"}
     ]
     assert walked == [
         f"work-order.{kind}"
@@ -182,7 +184,9 @@ async def test_an_action_on_a_closed_order_is_repeated_without_effect_and_a_new_
     await client.act("rate", order_id, reporter, id=rated, **rating)
     await client.act("reopen", order_id, reporter, reason="drips again")
     await client.event("work-order.reopened", of=order_id)
-    await client.wait(lambda one: one.subject == order_id and one.type == "work-order.offered" and one.data["cycle"] == 2)
+    await client.wait(
+        lambda one: one.subject == order_id and one.type == "work-order.offered" and one.data["cycle"] == 2
+    )
     await client.quiet()
     assert client.types(order_id).count("work-order.rated") == 1
 
@@ -281,12 +285,18 @@ BAD = {
     "7 MB": (broken(lambda data: data.update(text="x" * 7_000_000)), "too-large"),
     "an unknown type of request": (envelope(type="dispatch.request.invented.v1"), "unknown-type"),
     "an action among the requests": (envelope(type="dispatch.action.accept.v1"), "unknown-type"),
-    "a request among the actions": (raw(json.dumps(request("r-x")).encode(), topic=ACTIONS), {"binary": "unknown-type", "structured": "not-cloudevent"}),
+    "a request among the actions": (
+        raw(json.dumps(request("r-x")).encode(), topic=ACTIONS),
+        {"binary": "unknown-type", "structured": "not-cloudevent"},
+    ),
     "an unknown action": (action("invent"), "unknown-type"),
     "an unknown kind of staff news": (staff("technician.promoted", {"id": "x"}), "unknown-type"),
     "another tenant": (envelope(tenantid="elsewhere"), "unknown-tenant"),
     "an id that is empty": (envelope(id=" " * 2000), "bad-attribute"),
-    "no version of CloudEvents": (envelope(specversion=""), {"structured": "not-cloudevent", "binary": "missing-attribute"}),
+    "no version of CloudEvents": (
+        envelope(specversion=""),
+        {"structured": "not-cloudevent", "binary": "missing-attribute"},
+    ),
     "a naive time": (envelope(time="2026-03-02T08:00:00"), "naive-time"),
     "a time that is none": (envelope(time="yesterday"), "bad-attribute"),
     "a naive time in the data": (broken(lambda data: data.update(reported_at="2026-03-02T08:00:00")), "naive-time"),
@@ -361,11 +371,19 @@ async def test_bad_input_becomes_one_dead_letter_and_what_follows_is_handled(cli
 
 
 def lane_of(client, territory):
-    return next(one.partition for one in client.seen if one.topic == WORK_ORDERS and one.key == f"campus:{territory}".encode())
+    return next(
+        one.partition for one in client.seen if one.topic == WORK_ORDERS and one.key == f"campus:{territory}".encode()
+    )
 
 
 def command(kind, data, **given):
-    body = {"id": f"crafted:{token()}", "type": kind, "tenant": "campus", "territory": "north", "time": text_of(datetime.now(UTC))}
+    body = {
+        "id": f"crafted:{token()}",
+        "type": kind,
+        "tenant": "campus",
+        "territory": "north",
+        "time": text_of(datetime.now(UTC)),
+    }
     return json.dumps({**body, "data": data, **given}).encode()
 
 
@@ -462,7 +480,11 @@ async def test_an_order_relocated_to_another_territory_moves_there_and_is_never_
     await client.act("confirm", order_id, (f"p-{request_id}", "requester"))
     closed = await client.event("work-order.closed", of=order_id)
     assert closed.key == accepted.key == b"campus:south"
-    after = [one for one in client.events(order_id) if one.key == b"campus:north" and int(one.headers["ce_sequence"]) > int(gone.headers["ce_sequence"])]
+    after = [
+        one
+        for one in client.events(order_id)
+        if one.key == b"campus:north" and int(one.headers["ce_sequence"]) > int(gone.headers["ce_sequence"])
+    ]
     assert {one.type for one in after} == {"work-order.updated"}
     assert {one.data["forwarded_to"] for one in after} == {"south"}
 
@@ -479,5 +501,7 @@ async def test_a_worker_stops_within_ten_seconds_in_the_middle_of_work_and_nothi
         await client.offered(one)
     await client.quiet()
     for one in reports:
-        opened = {e.id for e in client.seen if e.type == "work-order.opened" and e.headers["ce_correlationid"] == one.result()}
+        opened = {
+            e.id for e in client.seen if e.type == "work-order.opened" and e.headers["ce_correlationid"] == one.result()
+        }
         assert len(opened) == 1

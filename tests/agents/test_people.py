@@ -40,7 +40,9 @@ def leaks(records, secrets):
 
 
 @pytest.mark.parametrize("form", NUMBERS)
-async def test_names_and_numbers_of_people_are_in_no_topic_but_the_first_and_in_no_log_line(client, engine, caplog, form):
+async def test_names_and_numbers_of_people_are_in_no_topic_but_the_first_and_in_no_log_line(
+    client, engine, caplog, form
+):
     uid = token()
     name, phone, other = f"欧阳{uid}", number(form), number(form)
     email = f"{uid}@example.edu"
@@ -110,7 +112,9 @@ async def test_i11_an_erased_subject_is_unreadable_and_reports_again_as_somebody
 
 async def test_one_person_is_one_subject_in_every_report_and_channel(client, uid):
     for number_, source in enumerate(("/app", "/wechat")):
-        await client.publish("request.submitted", request(f"r{number_}-{uid}", reporter={"id": f"stu-{uid}"}), source=source)
+        await client.publish(
+            "request.submitted", request(f"r{number_}-{uid}", reporter={"id": f"stu-{uid}"}), source=source
+        )
     both = [await client.event("work-order.opened", request=f"r{n}-{uid}") for n in range(2)]
     assert len({one.data["reporter"]["subject_id"] for one in both}) == 1
     assert len({one.subject for one in both}) == 2

@@ -113,7 +113,9 @@ async def test_an_empty_save_moves_the_position_alone(store, key):
 
 
 @pytest.mark.parametrize(
-    "stale", [NEW, (1, "b1"), (2, "other"), (3, "b2"), (2, "")], ids=["new", "older", "same number", "newer", "no batch"]
+    "stale",
+    [NEW, (1, "b1"), (2, "other"), (3, "b2"), (2, "")],
+    ids=["new", "older", "same number", "newer", "no batch"],
 )
 async def test_a_stale_writer_is_refused_and_nothing_is_written(store, key, stale):
     first = save_of(1, orders=[("a", b"1")], timers_added=[(5, "a:1:x:1")], outbox=(1, b"x"))
@@ -304,7 +306,9 @@ async def test_replace_drops_all_that_was_known_whatever_the_fence_says(store, k
 
 async def test_replace_leaves_other_territories_alone(store, tenant):
     one, other = TerritoryKey(tenant, "a"), TerritoryKey(tenant, "b")
-    await store.save({one: save_of(1, orders=[("x", b"1")]), other: save_of(1, orders=[("x", b"1")], finals=[("f", b"")])})
+    await store.save(
+        {one: save_of(1, orders=[("x", b"1")]), other: save_of(1, orders=[("x", b"1")], finals=[("f", b"")])}
+    )
     await store.replace(one, save_of(1))
     assert (await store.load(other)).orders == {"x": b"1"}
     assert await store.finals(other) == {"f": b""}
@@ -346,6 +350,15 @@ async def test_a_route_is_fixed_once(store, tenant):
     }
     assert await store.fix_routes(tenant, {}) == {}
     assert await store.routes(tenant, []) == {}
+
+
+async def test_routes_given_with_a_save_are_fixed_with_it_and_never_changed_by_it(store, tenant, key):
+    await store.fix_routes(tenant, {"wo1": "south|n"})
+    first = save_of(1, orders=[("wo1", b"1"), ("wo2", b"1")])
+    await store.save({key: first}, {"wo1": "north|n", "wo2": "north|u"})
+    await store.save({key: first}, {"wo1": "north|n", "wo2": "north|u"})
+    assert await store.routes(tenant, ["wo1", "wo2"]) == {"wo1": "south|n", "wo2": "north|u"}
+    assert (await store.load(key)).orders == {"wo1": b"1", "wo2": b"1"}
 
 
 # people -------------------------------------------------------------------------------------------------------
@@ -426,7 +439,9 @@ async def test_twenty_thousand_changed_orders_are_saved_in_one_call(client, key)
     assert kept == [b"f"] * 12_000 + [None] * 8_000
     assert (await store.due(key, 10**9, 1))[0] == [("wo012000:1:resolve.warn:1", 12_000)]
     assert (await store.load(key)).outbox == []
-    await store.save({key: save_of(3, on=fence(gone), orders=orders[:9_000], reopened=[one for one, _ in orders[:9_000]])})
+    await store.save(
+        {key: save_of(3, on=fence(gone), orders=orders[:9_000], reopened=[one for one, _ in orders[:9_000]])}
+    )
     kept = await store.recall([(key, order_id) for order_id, _blob in orders])
     assert kept == [None] * 9_000 + [b"f"] * 3_000 + [None] * 8_000
 

@@ -31,7 +31,9 @@ def contents(draw):
         "reopened": sorted(open_now & draw(st.sets(IDS))),
         "technicians": draw(unique_pairs),
         "timers_dropped": draw(st.lists(TIMERS, max_size=3)),
-        "timers_added": [(ms, one) for one, ms in draw(st.dictionaries(TIMERS, st.integers(0, 50), max_size=3)).items()],
+        "timers_added": [
+            (ms, one) for one, ms in draw(st.dictionaries(TIMERS, st.integers(0, 50), max_size=3)).items()
+        ],
         "published": draw(st.lists(st.integers(1, 12), max_size=3)),
     }
 

@@ -165,9 +165,7 @@ class Client:
         partition: int | None = None,
     ) -> tuple[str, int, int]:
         """Bytes onto a topic; where they are now."""
-        done = await self._producer.send_and_wait(
-            topic, value, key=key, headers=list(headers), partition=partition
-        )
+        done = await self._producer.send_and_wait(topic, value, key=key, headers=list(headers), partition=partition)
         return done.topic, done.partition, done.offset
 
     async def publish(
@@ -251,15 +249,27 @@ class Client:
             last = [(one.topic, one.type, one.subject) for one in self.seen[-12:]]
             raise AssertionError(f"nothing such came within {within_s} s {what}; the last were {last}") from None
 
+    async def several(self, number: int, wanted: Callable[[Seen], bool], within_s: float = PATIENCE_S) -> list[Seen]:
+        """The first so many records that are wanted, repeated ones once."""
+        found: dict[str | int, Seen] = {}
+        after = 0
+        while len(found) < number:
+            one = await self.wait(wanted, within_s, after=after, what=f"({len(found)} of {number} came)")
+            found.setdefault(one.id or one.number, one)
+            after = one.number + 1
+        return list(found.values())
+
     async def event(
         self, kind: str, *, of: str | None = None, request: str | None = None, topic: str = WORK_ORDERS, **more: Any
     ) -> Seen:
         """An event of this type, about this order or this request."""
         return await self.wait(
-            lambda one: one.topic == topic
-            and one.type == kind
-            and (of is None or one.subject == of)
-            and (request is None or one.headers.get("ce_correlationid") == request),
+            lambda one: (
+                one.topic == topic
+                and one.type == kind
+                and (of is None or one.subject == of)
+                and (request is None or one.headers.get("ce_correlationid") == request)
+            ),
             what=f"({kind} of {of or request})",
             **more,
         )
@@ -287,9 +297,9 @@ class Client:
         """The dead letters of an input, repeated ones once: of itself, or of the command it became."""
         places = {place}
         for one in self.seen:
-            if one.topic.startswith("dispatch.commands") and (origin := one.data.get("origin")):
-                if (origin["topic"], origin["partition"], origin["offset"]) == place:
-                    places.add((one.topic, one.partition, one.offset))
+            origin = one.data.get("origin") if one.topic.startswith("dispatch.commands") else None
+            if origin and (origin["topic"], origin["partition"], origin["offset"]) == place:
+                places.add((one.topic, one.partition, one.offset))
         dead = (one for one in self.seen if one.topic == "dispatch.dead-letters")
         found = {
             one.id: one for one in dead if (one.data["topic"], one.data["partition"], one.data["offset"]) in places
@@ -306,9 +316,7 @@ class Client:
 
     def at(self, topic: str, partition: int, offset: int) -> Seen:
         """The record at a place."""
-        return next(
-            one for one in self.seen if (one.topic, one.partition, one.offset) == (topic, partition, offset)
-        )
+        return next(one for one in self.seen if (one.topic, one.partition, one.offset) == (topic, partition, offset))
 
     def assert_repeats_are_identical(self) -> None:
         """I7: one id, the same bytes, wherever and however often it is published."""
@@ -321,7 +329,8 @@ class Client:
     def assert_numbered_without_gaps(self) -> None:
         """Each territory's events are numbered 1, 2, 3 … in the order in which they first stand in the log."""
         last: dict[bytes, int] = {}
-        for one in sorted((one for one in self.seen if one.topic == WORK_ORDERS), key=lambda one: (one.partition, one.offset)):
+        log = [one for one in self.seen if one.topic == WORK_ORDERS]
+        for one in sorted(log, key=lambda one: (one.partition, one.offset)):
             key, number = one.key or b"", int(one.headers["ce_sequence"])
             assert number <= last.get(key, 0) + 1, (one.id, last.get(key, 0))
             last[key] = max(last.get(key, 0), number)
@@ -392,7 +401,7 @@ class Engine:
             return error
         else:
             async with asyncio.timeout(within_s):
-                while not self.app.crashed:
+                while not self.app.crashed:  # noqa: ASYNC110 -- mode has no event to wait for
                     await asyncio.sleep(0.05)
             reason = self.app.crash_reason
             assert isinstance(reason, LaneError), reason
@@ -438,7 +447,7 @@ async def delete_topics(settings: Settings, names: list[str]) -> None:
         if there:
             await admin.delete_topics(sorted(there))
         async with asyncio.timeout(PATIENCE_S):
-            while await topic_incarnations(client, names):
+            while await topic_incarnations(client, names):  # noqa: ASYNC110 -- the broker has none
                 await asyncio.sleep(0.05)
     finally:
         await admin.close()

@@ -1,4 +1,4 @@
-"""A TCP proxy between a client and a server that can lose a reply: the request is done, the client never hears of it."""
+"""A TCP proxy between a client and a server that can lose a reply: the call is done, and the client never hears."""
 
 import asyncio
 import contextlib
