@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import math
 import os
 import shutil
@@ -44,6 +45,7 @@ class Bench:
 @contextlib.contextmanager
 def bench() -> Iterator[Bench]:
     """Servers for one benchmark: those of DISPATCH_KAFKA and DISPATCH_REDIS, or embedded ones, fsync always."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a new topic's leader is missed, and asked for again
     folder = Path(tempfile.mkdtemp(prefix="dispatch-bench-"))
     kafka, redis = os.environ.get("DISPATCH_KAFKA"), os.environ.get("DISPATCH_REDIS")
     try:

@@ -103,30 +103,31 @@ class Replay:
             if closed is not None:
                 heapq.heappush(self._closing, (closed, case))
 
-    def missing(self, until: datetime) -> int:
-        """What has yet to be sent or assigned, of all that is due by ``until``."""
+    def due(self, until: datetime) -> int:
+        """How many assignments and completions there must be once all that is due by ``until`` has been handled."""
         rows = sum(row.opened <= until for row in self.rows)
-        closes = sum(row.closed is not None and row.closed <= until for row in self.rows)
-        return rows - len(self.assigned) + closes - self.completed
+        return rows + sum(row.closed is not None and row.closed <= until for row in self.rows)
+
+    @property
+    def done(self) -> int:
+        """How many assignments have come, and completions have been sent."""
+        return len(self.assigned) + self.completed
 
 
 async def play(replay: Replay, worker: Child, clock: Clock, until: datetime, consumer: Any) -> None:
-    """Publish along the clock until all that is due by ``until`` is sent."""
+    """Publish along the clock until all that is due by ``until`` is sent; RuntimeError when nothing goes on."""
     behind = timedelta(seconds=BEHIND_S * clock.speed)
-    next_line_s = late_s = time.perf_counter()
-    while True:
+    due, done = replay.due(until), replay.done
+    next_line_s = went_on_s = time.perf_counter()
+    while replay.done < due:
         now = clock.now() - behind
         await replay.publish(min(now, until))
         replay.take(fetched(await consumer.getmany(timeout_ms=IDLE_MS // 5)))
         worker.check()
-        if now >= until:
-            missing = replay.missing(until)
-            if missing == 0:
-                return
-            if time.perf_counter() - late_s > PATIENCE_S:
-                raise RuntimeError(f"{missing} events are missing:\n{worker.tail()}")
-        else:
-            late_s = time.perf_counter()
+        if replay.done != done or now < until:
+            done, went_on_s = replay.done, time.perf_counter()
+        elif time.perf_counter() > went_on_s + PATIENCE_S:
+            raise RuntimeError(f"{due - done} events are missing:\n{worker.tail()}")
         if time.perf_counter() > next_line_s:
             next_line_s = time.perf_counter() + 15
             say(

@@ -7,59 +7,32 @@ what was saved; a crash anywhere repeats events with the same ids and bytes, and
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.structs import ConsumerRecord
-from msgspec import DecodeError
 
 from dispatch.agents import lanes, wire
+from dispatch.agents.desk_input import Lane, Parsed, is_killer, parse, portion
 from dispatch.agents.feed import Batch
 from dispatch.agents.lanes import Held
+from dispatch.agents.patience import patiently
 from dispatch.agents.policies import PolicyBook
 from dispatch.agents.publisher import Publisher, Record
-from dispatch.errors import Fenced, Rejected
+from dispatch.errors import Fenced
 from dispatch.log import get_log
-from dispatch.models.commands import Command, decode_command
 from dispatch.rules.batch import Decided, decide_batch
 from dispatch.rules.state import Data, text_of
 from dispatch.stores.base import Attempt, DeskStore, TerritoryKey
-from dispatch.stores.redis import UNREACHABLE
 from dispatch.timing import Clock
 from dispatch.topics import COMMANDS, COMMANDS_URGENT, WORK_ORDERS
 
 log = get_log("desk")
-MOST_TRIES = 2
-LONE_TRIES = 4
-MAX_COMMAND_BYTES = 256 * 1024
-"""Commands are bounded, and with them events: none outgrows what the broker takes."""
-RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0)
-T = TypeVar("T")
+READ_AGAIN_S = 2.0
 Steps = Callable[[str], None]
-
-
-@dataclass(slots=True)
-class Lane:
-    """What the desk holds of one lane."""
-
-    number: int
-    territories: dict[TerritoryKey, Held]
-    floors: dict[str, int]
-    unfinished: Attempt | None = None
-
-
-@dataclass(slots=True)
-class Parsed:
-    """A batch's commands by territory, and the record that each (by identity: ids may repeat) came from."""
-
-    commands: dict[TerritoryKey, list[Command]] = field(default_factory=dict)
-    records: dict[int, ConsumerRecord] = field(default_factory=dict)
-    positions: dict[TerritoryKey, dict[str, int]] = field(default_factory=dict)
-    letters: list[wire.Letter] = field(default_factory=list)
 
 
 class Desk:
@@ -100,22 +73,22 @@ class Desk:
         version = self.policies.latest.version
         keys = [TerritoryKey(self.tenant, one) for one in self.policies.territories]
         mine = [key for key in keys if self.lane_of(str(key)) == number]
-        loaded = [await self._patiently(partial(self.store.load, key)) for key in mine]
+        loaded = [await patiently(partial(self.store.load, key)) for key in mine]
         held = {key: lanes.load_territory(key, found, version) for key, found in zip(mine, loaded, strict=True)}
         behind, routes = await lanes.fold_tail(
-            self.client, number, held, consumer, lambda wanted: self._patiently(lambda: self.store.recall(wanted))
+            self.client, number, held, consumer, lambda wanted: patiently(lambda: self.store.recall(wanted))
         )
-        await self._patiently(lambda: self.store.fix_routes(self.tenant, routes))
+        await patiently(lambda: self.store.fix_routes(self.tenant, routes))
         for one in behind:
             save = lanes.save_of(one, None, self._ttl_s())
-            await self._patiently(partial(self.store.save, {one.key: save}))
+            await patiently(partial(self.store.save, {one.key: save}))
             lanes.saved(one)
         offsets = lanes.check_positions(number, list(held.values()), self.incarnations, await _bounds(consumer, number))
         for key, found in zip(mine, loaded, strict=True):
             for sequence, blob in found.outbox if found else ():
                 entry = wire.unpack(blob)
                 await self._publish(number, [(held[key], sequence, entry)])
-        attempt = await self._patiently(lambda: self.store.attempt(str(number)))
+        attempt = await patiently(lambda: self.store.attempt(str(number)))
         self.lanes[number] = Lane(number, held, dict(offsets), attempt)
         log.info("lane taken", lane=number, territories=len(held), caught_up=len(behind), offsets=offsets)
         return offsets
@@ -130,7 +103,7 @@ class Desk:
         if lane is None:
             return
         keys = list(lane.territories)
-        fences = await self._patiently(lambda: self.store.fences(keys))
+        fences = await patiently(lambda: self.store.fences(keys))
         for key, fence in zip(keys, fences, strict=True):
             if fence != lane.territories[key].fence:
                 msg = f"the store has {key} at {fence[0]}, this lane at {lane.territories[key].fence[0]}"
@@ -147,7 +120,7 @@ class Desk:
                 raise Fenced(msg)  # noqa: TRY301 -- the same way out as for a lost race
             at = 0
             while at < len(batch.records):
-                attempt = self._portion(lane, batch.records[at:])
+                attempt = portion(lane, batch.records[at:])
                 await self._handle(lane, batch.records[at : at + attempt.size], attempt)
                 at += attempt.size
         except Fenced as fenced:
@@ -158,21 +131,9 @@ class Desk:
             if not batch.done.done():
                 batch.done.set_result(None)
 
-    def _portion(self, lane: Lane, records: Sequence[ConsumerRecord]) -> Attempt:
-        """How many of the records to try at once: all, or after unfinished tries of the same ones fewer and fewer.
-
-        What ended the process twice is halved, down to the one record that does it.
-        """
-        start, last = _start(records), lane.unfinished
-        if last is None or last.start != start:
-            return Attempt(start=start, size=len(records), tries=1)
-        if last.tries >= MOST_TRIES and last.size > 1:
-            return Attempt(start=start, size=max(1, last.size // 2), tries=1)
-        return Attempt(start=start, size=min(last.size, len(records)), tries=last.tries + 1)
-
     async def _handle(self, lane: Lane, records: list[ConsumerRecord], attempt: Attempt) -> None:
         began_s = time.monotonic()
-        parsed = self._parse(lane, records, killer=attempt.size == 1 and attempt.tries > LONE_TRIES)
+        parsed = self._parse(lane, records, killer=is_killer(attempt))
         self.steps("desk.read")
         await self._load(lane, parsed, attempt)
         now = self._now(lane)
@@ -190,54 +151,7 @@ class Desk:
         self._tell(lane, records, decided, began_s)
 
     def _parse(self, lane: Lane, records: list[ConsumerRecord], *, killer: bool) -> Parsed:
-        parsed = Parsed()
-        for record in records:
-            try:
-                command = self._command(lane, record)
-            except Rejected as error:
-                parsed.letters.append(wire.letter_of(record, self.tenant, error.code, error.errors))
-                continue
-            for key in self._addressed(lane, command):
-                held = self._held(lane, key)
-                place = held.territory.positions.get(record.topic)
-                if place is not None and record.offset <= place["offset"]:
-                    continue
-                parsed.positions.setdefault(key, {})[record.topic] = record.offset
-                if killer:
-                    parsed.letters.append(
-                        wire.letter_of(record, self.tenant, "kills-the-worker", (), "two tries ended the process")
-                    )
-                    continue
-                parsed.commands.setdefault(key, []).append(command)
-                parsed.records[id(command)] = record
-        return parsed
-
-    def _command(self, lane: Lane, record: ConsumerRecord) -> Command:
-        """The command of a record. Rejected when it is none, is too large, or is for nobody of this lane."""
-        if len(record.value or b"") > MAX_COMMAND_BYTES:
-            raise Rejected("too-large", f"{len(record.value)} bytes; at most {MAX_COMMAND_BYTES}")
-        try:
-            command = decode_command(record.value or b"")
-        except (DecodeError, UnicodeDecodeError) as error:
-            raise Rejected("bad-command", str(error)) from None
-        known = TerritoryKey(command.tenant, command.territory) in lane.territories
-        if not known and command.territory != "*":
-            mine = self.lane_of(f"{command.tenant}:{command.territory}") == lane.number
-            if command.tenant != self.tenant or command.territory not in self.policies.territories or not mine:
-                raise Rejected("unknown-territory", f"{command.tenant}:{command.territory} is not of this lane")
-        return command
-
-    def _addressed(self, lane: Lane, command: Command) -> list[TerritoryKey]:
-        if command.territory == "*":
-            return list(lane.territories)
-        return [TerritoryKey(command.tenant, command.territory)]
-
-    def _held(self, lane: Lane, key: TerritoryKey) -> Held:
-        held = lane.territories.get(key)
-        if held is None:
-            held = lanes.load_territory(key, None, self.policies.latest.version)
-            lane.territories[key] = held
-        return held
+        return parse(lane, records, self.lane_of, self.policies, killer=killer)
 
     async def _load(self, lane: Lane, parsed: Parsed, attempt: Attempt) -> None:
         """Have at hand what the commands speak of (final orders, new policies); note that they are being tried."""
@@ -253,7 +167,7 @@ class Desk:
                 ):
                     await self._read_policies()
         asked = [(held.key, order_id) for held, order_id in wanted]
-        found = await self._patiently(lambda: self.store.begin(str(lane.number), attempt, asked))
+        found = await patiently(lambda: self.store.begin(str(lane.number), attempt, asked))
         lanes.recall(wanted, found)
 
     async def _read_policies(self) -> None:
@@ -263,7 +177,7 @@ class Desk:
                 await self.policies.refresh()
             except KafkaError as error:
                 log.warning("policies not read", error=type(error).__name__)
-                await asyncio.sleep(RETRY_S[-1])
+                await asyncio.sleep(READ_AGAIN_S)
             else:
                 return
 
@@ -314,7 +228,7 @@ class Desk:
             routes.update(found for event in one.events if (found := lanes.route_of(event, key)))
             saves[key] = lanes.save_of(held, wire.pack(entry), self._ttl_s())
             entries.append((held, held.territory.sequence, entry))
-        await self._patiently(lambda: self.store.save(saves, routes))
+        await patiently(lambda: self.store.save(saves, routes))
         for key in saves:
             lanes.saved(lane.territories[key])
         if letters:
@@ -357,17 +271,6 @@ class Desk:
     def _ttl_s(self) -> int:
         return self.policies.latest.site.tombstone
 
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Ask the store until it answers: a Redis that is away stops the lane, and loses nothing."""
-        tries = 0
-        while True:
-            try:
-                return await call()
-            except UNREACHABLE as error:
-                log.warning("store is away", error=type(error).__name__, tries=tries)
-            await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
-            tries += 1
-
     def _tell(
         self,
         lane: Lane,
@@ -386,11 +289,6 @@ class Desk:
             took_ms=round((time.monotonic() - began_s) * 1000, 1),
             waiting=sum(len(held.territory.waiting) for held in lane.territories.values()),
         )
-
-
-def _start(records: Sequence[ConsumerRecord]) -> str:
-    first = records[0]
-    return f"{first.topic}:{first.offset}"
 
 
 async def _bounds(consumer: AIOKafkaConsumer, lane: int) -> dict[str, tuple[int, int]]:

@@ -51,7 +51,7 @@ class Sent:
 def _order_ids(line: Line, tenant: str) -> list[str]:
     if line.request_id is None:
         return []
-    from dispatch.agents.intake import order_id_of  # noqa: PLC0415 -- takes long to import, and is not always needed
+    from dispatch.agents.inputs import order_id_of  # noqa: PLC0415 -- takes long to import, and is not always needed
 
     return [order_id_of(tenant, line.source, line.request_id, fault) for fault in range(line.faults)]
 

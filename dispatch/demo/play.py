@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
 
-from dispatch.agents.intake import order_id_of
+from dispatch.agents.inputs import order_id_of
 from dispatch.demo.day import BEGIN, END, TAIL, Report, Story
 from dispatch.demo.desk import FrontDesk, Leaders
 from dispatch.demo.listening import listen

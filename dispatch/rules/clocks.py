@@ -36,8 +36,11 @@ def start(
         calendar_id, target_s = "", max(0, int((due_at - at).total_seconds()))
         due = due_at
         warn_at = [at + timedelta(seconds=target_s * each // 1000) for each in permille] if target_s else []
+    elif (calendar := policy.calendar(calendar_id)).always:
+        due = at + timedelta(seconds=target_s)
+        warn_at = [at + timedelta(seconds=target_s * each // 1000) for each in permille] if target_s else []
     else:
-        add = policy.calendar(calendar_id).add
+        add = calendar.add
         due = add(at, target_s)
         warn_at = [add(at, target_s * each // 1000) for each in permille] if target_s else []
     return Clock(

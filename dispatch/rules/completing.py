@@ -17,11 +17,13 @@ from dispatch.rules.legs import acted, current, leg_facts, leg_of, move_leg, rel
 from dispatch.rules.lifecycle import permit
 from dispatch.rules.state import Clock, Data, Leg, Order, text_of
 
-_WORK = (
-    *("disposition", "fault_code", "cause_code", "remedy_code", "performed_by", "labour", "materials"),
-    *("visit_no", "expected_life_days", "downtime", "asset_id_confirmed", "asset_state_after", "checklist"),
-    *("standard_ref", "permits", "photos_before", "photos_after", "signature_ref", "customer_present"),
-    *("location_evidence", "followup_required", "billing", "contract_id"),
+_WORK = frozenset(
+    (
+        *("disposition", "fault_code", "cause_code", "remedy_code", "performed_by", "labour", "materials"),
+        *("visit_no", "expected_life_days", "downtime", "asset_id_confirmed", "asset_state_after", "checklist"),
+        *("standard_ref", "permits", "photos_before", "photos_after", "signature_ref", "customer_present"),
+        *("location_evidence", "followup_required", "billing", "contract_id"),
+    )
 )
 
 
@@ -57,7 +59,7 @@ def _ask_to_accept(draft: Draft, order: Order) -> None:
 
 
 def _work(data: Data) -> Data:
-    return {name: data[name] for name in _WORK if data.get(name) is not None}
+    return {name: value for name, value in data.items() if name in _WORK and value is not None}
 
 
 def _completion(draft: Draft, order: Order, leg: Leg, data: Data, stopped: list[Clock]) -> Data:

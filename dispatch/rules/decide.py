@@ -62,9 +62,12 @@ def act(draft: Draft, command: Command) -> None:
         draft.tell("work-order.updated", order, facts)
         draft.forward(order.moved_to, command)
         return
-    authorise(action, data["actor"]["role"])
-    order = catch_up(draft, order, fact_time(draft, data))
-    ACTIONS[action](draft, order, action, data)
+    rule = ACTIONS.get(action)
+    if rule is None:
+        authorise(action, data["actor"]["role"])
+        raise Rejected("unknown-action", f"no rule for {action!r}", "type")
+    draft.fact_at = fact_time(draft, data)
+    rule(draft, catch_up(draft, order, draft.fact_at), action, data)
 
 
 RULES: dict[str, Callable[[Draft, Command], None]] = {

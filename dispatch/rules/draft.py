@@ -32,6 +32,7 @@ class Draft:
         self.now_text = text_of(self.now)
         self.command = command
         self.causation = command.id if command else None
+        self.fact_at: datetime | None = None
         self.events: list[Event] = []
         self.sent: list[Command] = []
         self.repeated = False
@@ -189,12 +190,12 @@ def correct(draft: Draft, order: Order, wrong: Disproved, reason: str) -> Order:
 
 def verdict_facts(clock: Clock) -> Data:
     """A clock as a KPI reads it: the promise, the time spent, and the verdict."""
-    ended = clock.stopped_at
+    ended, due_at = clock.stopped_at, text_of(clock.due_at)
     return {
         "name": clock.name,
         "target_s": clock.target_s,
-        "due_at_original": text_of(clock.due_at_original),
-        "due_at_current": text_of(clock.due_at),
+        "due_at_original": text_of(clock.due_at_original) if clock.due_at_original is not clock.due_at else due_at,
+        "due_at_current": due_at,
         "wall_s": max(0, int((ended - clock.started_at).total_seconds())) if ended else None,
         "working_s": clock.elapsed_s,
         "paused_s": clock.paused_s,
@@ -228,5 +229,7 @@ def cancel_clocks(draft: Draft, order: Order, reason: str) -> Order:
 
 def fact_time(draft: Draft, data: Data) -> datetime:
     """When the reported thing was done: ``performed_at``, never later than now."""
+    if draft.fact_at is not None:
+        return draft.fact_at
     performed = data.get("performed_at") or (draft.command.time if draft.command else None)
     return min(moment_of(performed), draft.now) if performed else draft.now

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-import msgspec
 from msgspec.structs import replace
 
 from dispatch.rules.events import Event
@@ -186,7 +185,17 @@ def _opened(event: Event) -> Order:
 
 def requirements_of(items: list[Data]) -> tuple[Requirement, ...]:
     """The typed requirements of an event's list."""
-    return msgspec.convert(items, tuple[Requirement, ...])
+    return tuple(
+        [
+            Requirement(
+                trade=item["trade"],
+                min_level=item.get("min_level") or 1,
+                certificates=tuple(item.get("certificates") or ()),
+                count=item.get("count") or 1,
+            )
+            for item in items
+        ]
+    )
 
 
 def tombstone(order: Order) -> Order:

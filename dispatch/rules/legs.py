@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from dispatch.errors import Rejected
 from dispatch.rules.draft import Draft
 from dispatch.rules.lifecycle import KEPT_STATES, crew_state
-from dispatch.rules.state import Data, Leg, Order, Requirement
+from dispatch.rules.state import ACTIVE_LEG_STATES, Data, Leg, Order, Requirement
 
 _SAID = ("performed_at", "after_the_fact", "note", "reason", "device_seq")
 
@@ -32,8 +32,13 @@ def needed(data: Data, name: str) -> Data:
 
 def lead(legs: Iterable[Leg]) -> Leg | None:
     """The active leg with the lowest place; one that was given comes before one that is only offered."""
-    active = [leg for leg in legs if leg.is_active]
-    return min(active, key=lambda leg: (leg.state == "offered", leg.place), default=None)
+    found: Leg | None = None
+    for leg in legs:
+        if leg.state not in ACTIVE_LEG_STATES:
+            continue
+        if found is None or (leg.state == "offered", leg.place) < (found.state == "offered", found.place):
+            found = leg
+    return found
 
 
 def leg_of(order: Order, data: Data, *, late: bool = False) -> Leg:

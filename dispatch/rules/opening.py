@@ -7,7 +7,7 @@ from dispatch.models.commands import Command
 from dispatch.rules.draft import Draft, change_clocks
 from dispatch.rules.escalating import raise_escalation
 from dispatch.rules.promises import new_clocks, promised_since, start_missing, target_facts
-from dispatch.rules.state import Clock, Data, Order, moment_of, text_of
+from dispatch.rules.state import Clock, Data, Order, moment_of
 
 AS_SAID = (
     *("noticed_at", "entered_at", "entered_by", "on_behalf_of", "access", "attachments", "asset_state"),
@@ -46,7 +46,7 @@ def alarm(draft: Draft, order: Order) -> Order:
 def _opened(draft: Draft, order_id: str, data: Data, promises: list[Clock]) -> Data:
     site = draft.policy.site
     owner = site.front_desk if data["needs_triage"] else site.queue_owner
-    resolve = next((clock for clock in promises if clock.name == "resolve"), None)
+    targets = [target_facts(clock) for clock in promises]
     command = draft.command
     facts: Data = {
         "work_order_id": order_id,
@@ -68,8 +68,8 @@ def _opened(draft: Draft, order_id: str, data: Data, promises: list[Clock]) -> D
         "location": data["location"],
         "text": data["text"],
         "reporter": data["reporter"],
-        "targets": [target_facts(clock) for clock in promises],
-        "promised_at": data.get("due_at") or (text_of(resolve.due_at) if resolve else None),
+        "targets": targets,
+        "promised_at": data.get("due_at") or next((one["due_at"] for one in targets if one["name"] == "resolve"), None),
         "due_override": bool(data.get("due_at")),
         "reported_at": data["reported_at"],
         "needs_triage": data["needs_triage"],

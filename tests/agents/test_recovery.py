@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from dispatch.agents.policies import write_policy
@@ -19,12 +20,13 @@ from dispatch.app import partition_of
 from dispatch.config import load_config
 from dispatch.embedded import embedded
 from dispatch.models.commands import Command, encode_command
+from dispatch.models.dead_letters import InputRefused
 from dispatch.models.policy import PolicyDocument
 from dispatch.rules.policy import compile_policy
 from dispatch.stores.base import Save, TerritoryKey
 from dispatch.stores.redis import connect
 from dispatch.timing import ScaledClock
-from dispatch.topics import COMMANDS, COMMANDS_URGENT, ESCALATIONS, TOPICS, WORK_ORDERS
+from dispatch.topics import COMMANDS, COMMANDS_URGENT, COMPLETIONS, DEAD_LETTERS, ESCALATIONS, TOPICS, WORK_ORDERS
 from tests.support.engine import (
     CONFIG,
     PARTITIONS,
@@ -238,17 +240,18 @@ async def test_i8_a_rolled_back_store_has_the_same_hash_as_soon_as_its_lanes_are
     await desk.start()
     async with asyncio.timeout(60):
         async with store_of(settings) as store:
-            while (await store.fences([NORTH, SOUTH])) != await fences_in_log(client):  # noqa: ASYNC110 -- Redis tells nobody
+            while (await store.fences([NORTH, SOUTH])) != fences_in_log(client):  # noqa: ASYNC110 -- Redis tells nobody
                 await asyncio.sleep(0.1)
     await desk.stop()
     assert await state_of(settings) == before
 
 
-async def fences_in_log(client):
+def fences_in_log(client):
     last = {}
     for one in client.seen:
         if one.type == "lane.decided":
-            last[one.key] = (int(one.headers["ce_sequence"]), one.data["batch_id"])
+            end = int(one.headers["ce_sequence"]), one.data["batch_id"]
+            last[one.key] = max(end, last.get(one.key, end))
     return [last[str(key).encode()] for key in (NORTH, SOUTH)]
 
 
@@ -480,6 +483,9 @@ async def test_a_worker_that_is_told_to_stop_ends_with_0_within_ten_seconds(sett
             began_s = asyncio.get_running_loop().time()
             assert await worker.end(signal.SIGTERM) == 0
             assert asyncio.get_running_loop().time() - began_s < 10
+    told = (tmp_path / "w.log").read_text()
+    assert "Crashed" not in told, "what is in flight is finished, not broken off"
+    assert "store is away" not in told
 
 
 async def test_a_worker_that_must_not_start_ends_with_1_and_says_why(settings, client, tmp_path):
@@ -492,6 +498,32 @@ async def test_a_worker_that_must_not_start_ends_with_1_and_says_why(settings, c
         code = await worker.ended(within_s=90)
     assert code == 1
     assert "dispatch rebuild" in (tmp_path / "w.log").read_text()
+
+
+async def test_an_event_that_the_broker_refuses_becomes_a_dead_letter_and_its_lane_goes_on(settings, client, engine):
+    await staffed(client)
+    admin = AIOKafkaAdminClient(**settings.kafka_client())
+    await admin.start()
+    small = {**TOPICS[COMPLETIONS].config, "max.message.bytes": "900"}
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, COMPLETIONS, configs=small)])
+    await admin.close()
+    await asyncio.sleep(0.5)
+
+    reports = [await client.report(area=area) for area in ("north.n3", "south.s2") * 3]
+    for request_id in reports:
+        offer = await client.offered(request_id)
+        opened = await client.event("work-order.opened", of=offer.subject)
+        letter = await client.wait(
+            lambda one, opened=opened: one.topic == DEAD_LETTERS and one.data["headers"].get("ce_id") == opened.id
+        )
+        assert letter.data["code"] == "broker-refused"
+        assert letter.data["topic"] == COMPLETIONS
+        InputRefused.model_validate_json(letter.value)
+    await assert_goes_on(client)
+    assert not engine.app.crashed
+    await client.quiet()
+    assert_each_opened_once(client, reports)
+    await state_of(settings)
 
 
 # urgency, time, policy ----------------------------------------------------------------------------------------

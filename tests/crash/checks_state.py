@@ -1,11 +1,12 @@
 """Checks of state: the log folded from its beginning, and looked at after every event."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from dispatch.agents import wire
 from dispatch.agents.lanes import load_territory
 from dispatch.rules.batch import fold_end, state_hash
 from dispatch.rules.events import Event, revive
@@ -90,6 +91,23 @@ class Folded:
             fold_end(territory, _typed(batch.end))
         except Exception as error:  # noqa: BLE001 -- whatever a broken log does to the fold is a finding
             self.broken.append(f"{batch.end.id} cannot be folded: {type(error).__name__}: {error}")
+        self._keep_finals(territory, key)
+
+    def add_outbox(self, key: str, outbox: Sequence[tuple[int, bytes]]) -> None:
+        """Fold what was saved and not published before the end: the next owner would publish it first of all."""
+        territory = self.territories[key]
+        for sequence, blob in outbox:
+            if sequence <= territory.sequence:
+                continue
+            events = [_unpublished(one) for one in wire.unpack(blob).events]
+            if events[0].sequence != territory.sequence + 1:
+                return
+            for event in events[:-1]:
+                fold(territory, revive(event))
+            fold_end(territory, events[-1])
+            self._keep_finals(territory, key)
+
+    def _keep_finals(self, territory: Territory, key: str) -> None:
         for order in territory.changed_orders.values():
             if order.is_final:
                 self.finals[key][order.id] = _pack(order)
@@ -111,6 +129,21 @@ def _typed(event: Happened) -> Event:
         causation=event.causation,
         policy_version=said["ce_policyversion"].decode() if "ce_policyversion" in said else None,
         traceparent=said["ce_traceparent"].decode() if "ce_traceparent" in said else None,
+    )
+
+
+def _unpublished(one: Any) -> Event:
+    sequence, kind, subject, time, correlation, causation, policy, trace, data = one
+    return Event(
+        sequence=sequence,
+        type=kind,
+        subject=subject,
+        time=time,
+        data=msgspec.json.decode(data),
+        correlation=correlation,
+        causation=causation,
+        policy_version=policy,
+        traceparent=trace,
     )
 
 
@@ -136,6 +169,7 @@ async def other_state(run: Recorded, folded: Folded, store: LaneStore) -> list[s
         loaded = await store.load(key)
         finals = await store.finals(key)
         kept = load_territory(key, loaded, "").territory
+        folded.add_outbox(name, loaded.outbox if loaded else ())
         ours = folded.territories[name]
         if state_hash(kept, finals) != state_hash(ours, folded.finals[name]):
             found.append(f"{name}: {_difference(ours, folded.finals[name], kept, finals)}")

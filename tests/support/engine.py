@@ -387,6 +387,10 @@ class Engine:
     async def _end(self) -> None:
         app, self.app = self.app, None
         await asyncio.wait_for(app.stop(), STOP_WITHIN_S + 20)
+        # Faust makes a consumer that is never started, with a loop of its own that nobody closes.
+        thread = getattr(app._consumer, "_thread", None)
+        if thread is not None and not thread.thread_loop.is_closed():
+            thread.thread_loop.close()
 
     async def restart(self) -> None:
         await self.stop()

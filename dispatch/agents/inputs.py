@@ -1,0 +1,245 @@
+"""Reading inputs: one Kafka record into what it asks for, validated, located and classified, or Rejected."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+import msgspec
+from aiokafka.structs import ConsumerRecord
+
+from dispatch.agents.policies import PolicyBook
+from dispatch.agents.privacy import new_subject, person_details, scrub
+from dispatch.errors import Rejected
+from dispatch.models.actions import ACTIONS
+from dispatch.models.catalog import EVENT_TYPES
+from dispatch.models.cloudevents import Incoming, parse
+from dispatch.models.requests import RequestSubmitted
+from dispatch.rules.lifecycle import authorise
+from dispatch.rules.location import locate
+from dispatch.rules.policy import Policy
+from dispatch.rules.state import Data, moment_of, text_of
+from dispatch.rules.triage import Classification, classify
+from dispatch.topics import ACTIONS as ACTIONS_TOPIC
+from dispatch.topics import REQUESTS
+
+MAX_INPUT_BYTES = 64 * 1024
+REQUEST_TYPE = "dispatch.request.submitted.v1"
+ACTION_PREFIX = "dispatch.action."
+PERSONS = frozenset({"requester", "proxy"})
+STAFF_TYPES = {
+    f"dispatch.{name}.v1": name
+    for name in (
+        *("technician.updated", "technician.removed", "position.reported"),
+        *("shift.planned", "shift.started", "shift.ended", "shift.absent"),
+    )
+}
+WORDS = ("text", "note", "notes", "comment", "reason", "where_instead")
+"""Fields of actions in which people write freely."""
+
+
+class Draft(msgspec.Struct, kw_only=True):
+    """One input on its way: what it is, whom and what it needs looked up, and where it goes."""
+
+    record: ConsumerRecord
+    incoming: Incoming
+    type: str
+    data: Data
+    order_id: str | None = None
+    route_of: str
+    people: dict[str, tuple[str, bytes]] = {}
+    proposed: str | None = None
+
+
+class Reader:
+    """Reads records of requests and actions by the newest policy."""
+
+    def __init__(self, tenant: str, policies: PolicyBook, future_tolerance_s: int) -> None:
+        """Times further ahead than ``future_tolerance_s`` are refused."""
+        self.tenant = tenant
+        self.policies = policies
+        self.tolerance = timedelta(seconds=future_tolerance_s)
+
+    def read(self, record: ConsumerRecord, now: datetime) -> list[Draft]:
+        """What a record asks for; several when a request names several faults. Raises Rejected or ValidationError."""
+        if record.value is None or len(record.value) > MAX_INPUT_BYTES:
+            size = len(record.value or b"")
+            raise Rejected("too-large" if size else "missing-data", f"{size} bytes; at most {MAX_INPUT_BYTES}")
+        incoming = parse(record.headers, record.key, record.value)
+        tenant = incoming.attributes.get("tenantid", self.tenant)
+        if tenant != self.tenant:
+            raise Rejected("unknown-tenant", f"this engine serves {self.tenant!r}, not {tenant!r}", "tenantid")
+        if incoming.time is not None:
+            self._not_in_future(incoming.time, now, "time")
+        if record.topic == REQUESTS:
+            return self._request(record, incoming, now)
+        return [self._action(record, incoming, now)]
+
+    def _not_in_future(self, moment: datetime, now: datetime, path: str) -> None:
+        if moment > now + self.tolerance:
+            raise Rejected("time-in-future", f"{text_of(moment)} is in the future", path)
+
+    def _request(self, record: ConsumerRecord, incoming: Incoming, now: datetime) -> list[Draft]:
+        if incoming.type != REQUEST_TYPE:
+            raise Rejected("unknown-type", f"{incoming.type!r} is not read from {REQUESTS}", "type")
+        request = RequestSubmitted.model_validate_json(incoming.data)
+        reported_at = request.reported_at or incoming.time or now
+        self._not_in_future(reported_at, now, "reported_at")
+        policy = self.policies.latest
+        request_id = request.request_id or incoming.id
+        faults: list[tuple[str | None, str | None]] = [(item.text, item.trade) for item in request.items]
+        if len(faults) < 2:  # noqa: PLR2004 -- one fault is the request itself
+            faults = [(None, None)]
+        return [
+            self._fault(record, incoming, request, policy, number, text, trade, reported_at, request_id)
+            for number, (text, trade) in enumerate(faults)
+        ]
+
+    def _fault(
+        self,
+        record: ConsumerRecord,
+        incoming: Incoming,
+        request: RequestSubmitted,
+        policy: Policy,
+        number: int,
+        item_text: str | None,
+        item_trade: str | None,
+        reported_at: datetime,
+        request_id: str,
+    ) -> Draft:
+        said = item_text or request.text or ""
+        text = scrub(said, request.reporter.name)
+        where = request.location.model_dump(mode="json", exclude_none=True) if request.location else None
+        place = locate(policy, where, text)
+        verdict = classify(
+            policy,
+            text=text,
+            category=request.category,
+            trade_hint=item_trade or request.trade_hint,
+            urgency_hint=request.urgency_hint,
+            hazards=request.hazards,
+            impact=request.impact,
+            kind=request.kind,
+            origin=request.origin or "reactive",
+        )
+        order_id = order_id_of(self.tenant, incoming.source, request_id, number)
+        location = msgspec.to_builtins(place)
+        if request.location and request.location.note:
+            location["note"] = scrub(request.location.note, request.reporter.name)
+        urgent = verdict.urgency == "emergency"
+        return Draft(
+            record=record,
+            incoming=incoming,
+            type="open",
+            data=_opening(request, request_id, text, location, verdict, reported_at),
+            order_id=order_id,
+            people={request.reporter.id: (new_subject(), person_details(request.reporter, said))},
+            route_of=order_id,
+            proposed=f"{place.territory}|{'u' if urgent else 'n'}",
+        )
+
+    def _action(self, record: ConsumerRecord, incoming: Incoming, now: datetime) -> Draft:
+        if incoming.type in STAFF_TYPES:
+            return self._staff(record, incoming, now)
+        name = incoming.type.removeprefix(ACTION_PREFIX).removesuffix(".v1")
+        model = ACTIONS.get(name) if incoming.type.startswith(ACTION_PREFIX) else None
+        if model is None:
+            raise Rejected("unknown-type", f"{incoming.type!r} is not read from {ACTIONS_TOPIC}", "type")
+        action = model.model_validate_json(incoming.data)
+        performed_at = action.performed_at or incoming.time or now
+        self._not_in_future(performed_at, now, "performed_at")
+        authorise(name, action.actor.role)
+        data = action.model_dump(mode="json", exclude_none=True)
+        data["performed_at"] = text_of(moment_of(performed_at.isoformat()))
+        for field in WORDS:
+            if isinstance(data.get(field), str):
+                data[field] = scrub(data[field])
+        if data.get("location"):
+            # without the note, in which a name may stand that is not known here
+            data["resolved_location"] = msgspec.to_builtins(locate(self.policies.latest, data.pop("location"), ""))
+        elif name == "relocate":
+            raise Rejected("missing-field", "a location to relocate to", "location")
+        person = action.actor.role in PERSONS
+        return Draft(
+            record=record,
+            incoming=incoming,
+            type="act",
+            data={"action": name, "data": data},
+            order_id=action.work_order_id,
+            people={action.actor.id: (new_subject(), b"")} if person else {},
+            route_of=action.work_order_id.split("-", 1)[0],
+        )
+
+    def _staff(self, record: ConsumerRecord, incoming: Incoming, now: datetime) -> Draft:
+        short = STAFF_TYPES[incoming.type]
+        model = EVENT_TYPES[incoming.type].model
+        data: Data = model.model_validate_json(incoming.data).model_dump(mode="json", exclude_none=True)
+        technician_id = data.get("technician_id") or data["id"]
+        proposed = None
+        if short == "technician.updated":
+            proposed = f"{data['home_territory']}|n"
+            self._known_names(data)
+        if short == "position.reported":
+            self._not_in_future(moment_of(data["measured_at"]), now, "measured_at")
+        return Draft(
+            record=record,
+            incoming=incoming,
+            type=short,
+            data=data,
+            route_of=f"technician/{technician_id}",
+            proposed=proposed,
+        )
+
+    def _known_names(self, data: Data) -> None:
+        policy = self.policies.latest
+        if data["home_territory"] not in policy.territories:
+            raise Rejected("unknown-territory", f"no territory {data['home_territory']!r}", "home_territory")
+        for number, skill in enumerate(data.get("skills", ())):
+            if skill["trade"] not in policy.trades:
+                raise Rejected("unknown-trade", f"no trade {skill['trade']!r}", f"skills.{number}.trade")
+
+
+def order_id_of(tenant: str, source: str, request_id: str, fault: int) -> str:
+    """The id of the order of one fault of a request: the same however often the request is sent."""
+    text = "\0".join((tenant, source, request_id, str(fault)))
+    return "wo" + hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def _opening(
+    request: RequestSubmitted,
+    request_id: str,
+    text: str,
+    location: Data,
+    verdict: Classification,
+    reported_at: datetime,
+) -> Data:
+    reporter = request.reporter
+    return {
+        "request_id": request_id,
+        "channel": request.channel,
+        "kind": verdict.kind,
+        "origin": request.origin or "reactive",
+        "drill": request.drill,
+        "reported_at": text_of(moment_of(reported_at.isoformat())),
+        "noticed_at": text_of(moment_of(request.noticed_at.isoformat())) if request.noticed_at else None,
+        "due_at": text_of(moment_of(request.due_at.isoformat())) if request.due_at else None,
+        "text": text,
+        "location": location,
+        "requirements": msgspec.to_builtins(verdict.requirements),
+        "urgency": verdict.urgency,
+        "hazards": list(verdict.hazards),
+        "impact": request.impact,
+        "department_id": reporter.department_id,
+        "needs_triage": verdict.needs_front_desk,
+        "links": [{"type": "about", "id": request.about_ref}] if request.about_ref else [],
+        "reporter": {
+            "affiliation": reporter.affiliation,
+            "department_id": reporter.department_id,
+            "vulnerable": reporter.vulnerable,
+            "locale": reporter.locale or request.locale,
+        },
+        "classifier": {
+            "source": verdict.source,
+            "model_version": verdict.model_version,
+            "confidence": verdict.confidence_permille / 1000,
+            "evidence": list(verdict.evidence),
+        },
+    }
