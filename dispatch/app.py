@@ -160,8 +160,8 @@ class Engine(Service):
         gc.set_threshold(*GC_THRESHOLDS)
         log.info("ready", roles=list(self.roles), tenant=tenant, policy=book.latest.version, speed=self.clock.speed)
 
-    async def on_stop(self) -> None:
-        """Close connections; feeds have stopped before, as dependencies do."""
+    async def on_shutdown(self) -> None:
+        """Close connections, once the feeds and agents that work with them have stopped."""
         if self.publisher is not None:
             await self.publisher.stop()
         await self.redis.aclose()

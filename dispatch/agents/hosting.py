@@ -31,6 +31,13 @@ class HostApp(faust.App):
 
     BootStrategy = _HostOnly
 
+    async def on_shutdown(self) -> None:
+        """Close the event loop of the consumer thread that Faust makes though it is never used."""
+        await super().on_shutdown()
+        thread = getattr(self._consumer, "_thread", None)
+        if thread is not None and not thread.thread_loop.is_running():
+            thread.thread_loop.close()
+
     async def _wait_for_table_recovery_completed(self) -> bool:
         return False
 

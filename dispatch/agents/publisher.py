@@ -17,6 +17,8 @@ from dispatch.topics import MAX_MESSAGE_BYTES
 Headers = Sequence[tuple[str, bytes]]
 BATCH_BYTES = 4 * 1024 * 1024
 RETRY_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+REQUEST_TIMEOUT_MS = 40_000
+CLOSE_S = 5.0
 log = get_log("publisher")
 
 
@@ -39,6 +41,7 @@ class Publisher:
         self._producer: AIOKafkaProducer | None = None
         self._generation = 0
         self._renewing = asyncio.Lock()
+        self._closing: asyncio.Task[None] | None = None
         self.stopping = False
 
     async def start(self) -> None:
@@ -49,7 +52,7 @@ class Publisher:
         """Send what is under way, and close; what cannot be sent any more stays in the outbox."""
         self.stopping = True
         if self._producer is not None:
-            await _close(self._producer)
+            await _close(self._producer, CLOSE_S)
 
     async def _make(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
@@ -59,9 +62,13 @@ class Publisher:
             linger_ms=0,
             max_batch_size=BATCH_BYTES,
             max_request_size=MAX_MESSAGE_BYTES,
-            request_timeout_ms=15_000,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
         )
-        await producer.start()
+        try:
+            await producer.start()
+        except BaseException:
+            await _close(producer, CLOSE_S)
+            raise
         return producer
 
     async def publish(self, records: Sequence[Record]) -> dict[tuple[str, int], int]:
@@ -98,8 +105,8 @@ class Publisher:
                 log.warning("no producer yet", error=type(error).__name__)
                 return
             self._generation += 1
-            if old is not None:
-                await _close(old)
+            if old is not None:  # other lanes may wait for what it still has under way
+                self._closing = asyncio.create_task(_close(old, REQUEST_TIMEOUT_MS / 1000))
 
     async def _send(self, records: Sequence[Record]) -> dict[tuple[str, int], int]:
         producer = self._producer
@@ -145,8 +152,8 @@ async def _send_group(
     return futures
 
 
-async def _close(producer: AIOKafkaProducer) -> None:
+async def _close(producer: AIOKafkaProducer, within_s: float) -> None:
     try:
-        await asyncio.wait_for(producer.stop(), timeout=5)
+        await asyncio.wait_for(producer.stop(), timeout=within_s)
     except (KafkaError, OSError, TimeoutError) as error:
         log.info("producer closed the hard way", error=type(error).__name__)

@@ -5,6 +5,7 @@ Every change that moves the next timer raises ``version``, and with it the timer
 """
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -37,8 +38,8 @@ def start(
         due = due_at
         warn_at = [at + timedelta(seconds=target_s * each // 1000) for each in permille] if target_s else []
     elif (calendar := policy.calendar(calendar_id)).always:
-        due = at + timedelta(seconds=target_s)
-        warn_at = [at + timedelta(seconds=target_s * each // 1000) for each in permille] if target_s else []
+        due = at + _span(target_s)
+        warn_at = [at + _span(target_s * each // 1000) for each in permille] if target_s else []
     else:
         add = calendar.add
         due = add(at, target_s)
@@ -58,6 +59,11 @@ def start(
         version=before.version + 1 if before else 1,
         verdict_revision=before.verdict_revision + 1 if before else 0,
     )
+
+
+@lru_cache(maxsize=1024)
+def _span(seconds: int) -> timedelta:
+    return timedelta(seconds=seconds)
 
 
 def _add(policy: Policy, calendar_id: str, at: datetime, seconds: int) -> datetime:

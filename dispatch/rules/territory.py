@@ -118,7 +118,7 @@ class Territory:
         self.changed_technicians[technician_id] = technician
         if before is None or before.shifts is not technician.shifts:
             self.untimed_technicians.add(technician_id)
-        if technician.free_capacity > 0 and technician.on_shift() and _gained(before, technician):
+        if technician.free_capacity > 0 and _gained(before, technician) and technician.on_shift():
             self.freed_trades.update(skill.trade for skill in technician.skills)
 
     def open_at(self, location: Mapping[str, object], trade: str) -> list[Order]:

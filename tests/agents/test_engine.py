@@ -393,7 +393,9 @@ CRAFTED = {
     "timers that are no list": (lambda: command("due", {"timers": 5}), "decide-failed"),
     "a timer of an odd name": (lambda: command("due", {"timers": [{"id": "technician/", "due_ms": 1}]}), None),
     "an order of a wrong shape": (
-        lambda: command("adopt", {"order": {"id": 5}}, order_id=f"wo{token()}", sender="south", sender_sequence=1),
+        lambda: command(
+            "adopt", {"order": {"id": 5}}, order_id=f"wo{token()}", sender=f"elsewhere-{token()}", sender_sequence=1
+        ),
         "decide-failed",
     ),
     "an unknown kind of command": (lambda: command("explode", {}), "unknown-command"),
@@ -465,7 +467,7 @@ async def test_an_order_relocated_to_another_territory_moves_there_and_is_never_
         lambda one: one.type == "work-order.offered" and one.subject == order_id and one.key == b"campus:south"
     )
     async with store_of(engine.settings) as store:
-        north, south = (await store.orders(TerritoryKey("campus", name)) for name in ("north", "south"))
+        north, south = [await store.orders(TerritoryKey("campus", name)) for name in ("north", "south")]
     assert order_id not in north
     assert order_id in south
 

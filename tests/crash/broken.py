@@ -66,12 +66,12 @@ def no_fence(territories: frozenset[str]) -> None:
     """Save over whatever is there."""
     save = RedisStore.save
 
-    async def saved(self: RedisStore, saves: Any) -> None:
+    async def saved(self: RedisStore, saves: Any, routes: Any = None) -> None:
         blind = {}
         for key, one in saves.items():
             loaded = await self.load(key) if key.territory in territories else None
             blind[key] = replace(one, expected=(loaded.meta.sequence, loaded.meta.batch_id)) if loaded else one
-        await save(self, blind)
+        await save(self, blind, routes)
 
     _put(RedisStore, "save", saved)
 

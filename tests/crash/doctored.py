@@ -20,9 +20,9 @@ async def doctored(recorded: Recorded, stage: Stage, ended_at_s: float, late_s: 
         verdict = judge(changed, stage, ended_at_s, late_s)[0]
         seen = verdict.counts[counter] - before[counter]
         result[name] = {"counter": counter, "seen": seen, "doctored": True}
-    shorter = Recorded({**recorded.topics, WORK_ORDERS: list(_last_batch_gone(recorded.topics[WORK_ORDERS]))})
+    shorter = Recorded({**recorded.topics, WORK_ORDERS: list(_batch_gone(recorded.topics[WORK_ORDERS]))})
     verdict = await judge_with_store(shorter, stage, ended_at_s, late_s)
-    result["last_batch_gone"] = {"counter": "other_state", "seen": verdict.counts["other_state"], "doctored": True}
+    result["batch_gone"] = {"counter": "other_state", "seen": verdict.counts["other_state"], "doctored": True}
     return result
 
 
@@ -54,12 +54,15 @@ def _clock_stopped(recs: list[Rec]) -> Iterator[Rec]:
         yield replace(rec, value=json.dumps(data).encode())
 
 
-def _last_batch_gone(recs: list[Rec]) -> Iterator[Rec]:
-    """One territory's last batch never reached the log."""
-    last = next(happened(rec) for rec in reversed(recs) if happened(rec).type == "lane.decided")
+def _batch_gone(recs: list[Rec]) -> Iterator[Rec]:
+    """A batch that opened an order never reached the log."""
+    opened = next(happened(rec) for rec in recs[len(recs) // 2 :] if happened(rec).type == "work-order.opened")
+    ends = [happened(rec) for rec in recs if happened(rec).type == "lane.decided"]
+    end = next(one for one in ends if one.territory == opened.territory and one.sequence > opened.sequence)
     for rec in recs:
         event = happened(rec)
-        if event.territory != last.territory or event.sequence < last.sequence - last.data["events"]:
+        inside = end.sequence - end.data["events"] <= event.sequence <= end.sequence
+        if event.territory != end.territory or not inside:
             yield rec
 
 

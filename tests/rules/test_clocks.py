@@ -223,12 +223,21 @@ def test_each_timer_fires_at_its_very_moment():
     order = day.report("leak", trade="plumbing")
     opened = day.now
     day.advance(hours=11)
-    fired = [(event.type, event.data["clocks"][0].name, event.time) for event in day.told(order)
-             if event.type in {"clock.warned", "clock.breached"}]
+    fired = [
+        (event.type, event.data["clocks"][0].name, event.time)
+        for event in day.told(order)
+        if event.type in {"clock.warned", "clock.breached"}
+    ]
     expected = [
-        ("clock.warned", "accept", 10), ("clock.warned", "accept", 16), ("clock.breached", "accept", 20),
-        ("clock.warned", "arrive", 60), ("clock.warned", "arrive", 96), ("clock.breached", "arrive", 120),
-        ("clock.warned", "resolve", 300), ("clock.warned", "resolve", 480), ("clock.breached", "resolve", 600),
+        ("clock.warned", "accept", 10),
+        ("clock.warned", "accept", 16),
+        ("clock.breached", "accept", 20),
+        ("clock.warned", "arrive", 60),
+        ("clock.warned", "arrive", 96),
+        ("clock.breached", "arrive", 120),
+        ("clock.warned", "resolve", 300),
+        ("clock.warned", "resolve", 480),
+        ("clock.breached", "resolve", 600),
     ]
     assert fired == [(kind, name, text_of(opened + minutes(at))) for kind, name, at in expected]
 
@@ -238,8 +247,11 @@ def test_timers_that_became_due_while_nobody_looked_fire_in_their_order():
     order = day.report("leak", trade="plumbing")
     day.now += timedelta(hours=3)
     day.fire()
-    due = [event.data.get("due_at") or event.time for event in day.told(order) if event.type == "escalation.raised"
-           and event.data["clock"]]
+    due = [
+        event.data.get("due_at") or event.time
+        for event in day.told(order)
+        if event.type == "escalation.raised" and event.data["clock"]
+    ]
     assert due == sorted(due)
     assert len(day.told(order, "clock.breached")) == 2
 

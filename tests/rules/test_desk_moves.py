@@ -135,8 +135,15 @@ def test_an_order_that_moves_is_released_by_one_territory_and_adopted_by_the_oth
 def test_an_action_on_an_order_that_has_moved_is_passed_on_once(day):
     order = day.report("leak", trade="plumbing", room="1")
     desk(day, "relocate", order, resolved_location=SOUTH)
-    data = {"action": "note", "data": {"work_order_id": order, "actor": {"id": "x", "role": "dispatcher"},
-                                       "performed_at": text_of(day.now), "note": "hello"}}
+    data = {
+        "action": "note",
+        "data": {
+            "work_order_id": order,
+            "actor": {"id": "x", "role": "dispatcher"},
+            "performed_at": text_of(day.now),
+            "note": "hello",
+        },
+    }
     for _ in range(2):
         day.say("act", data, to="north", order_id=order, command_id="late-note")
     assert [event.data["note"] for event in day.told(order) if event.data.get("note")] == ["hello"]
@@ -148,8 +155,15 @@ def test_a_command_of_another_territory_counts_once(day):
     desk(day, "relocate", order, resolved_location=SOUTH)
     edges = dict(day.territory("south").edges)
     command = Command(
-        id="again", type="adopt", tenant="acme", territory="south", data={"order": {}}, time=text_of(day.now),
-        order_id=order, sender="north", sender_sequence=edges["north"],
+        id="again",
+        type="adopt",
+        tenant="acme",
+        territory="south",
+        data={"order": {}},
+        time=text_of(day.now),
+        order_id=order,
+        sender="north",
+        sender_sequence=edges["north"],
     )
     day._decide([command])
     assert not day.refused

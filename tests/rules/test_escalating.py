@@ -23,7 +23,7 @@ def raised(day, order, clock="accept"):
 def test_a_clock_warns_at_each_of_its_points_once(day):
     order = day.report("leak", trade="plumbing")
     day.advance(minutes=19)
-    warned = [event for event in day.told(order, "clock.warned")]
+    warned = day.told(order, "clock.warned")
     assert [event.time for event in warned] == [text_of(day.now - timedelta(minutes=m)) for m in (9, 3)]
 
 
@@ -115,7 +115,11 @@ def test_a_completion_keyed_in_late_takes_the_breach_back(day):
     day.act("complete", order, by="ann", at=done_at, after_the_fact={"reason": "no network"})
     corrected = day.last("work-order.corrected").data
     assert corrected["supersedes"] == f"acme:north:{breach.sequence}"
-    assert (corrected["verdict_before"], corrected["verdict_after"], corrected["clock"]) == ("breached", "met", "resolve")
+    assert (corrected["verdict_before"], corrected["verdict_after"], corrected["clock"]) == (
+        "breached",
+        "met",
+        "resolve",
+    )
     assert day.order(order).clocks["resolve"].verdict == "met"
     assert day.order(order).escalations == ()
     assert day.last("work-order.completed").data["after_the_fact"] == {"reason": "no network"}

@@ -277,9 +277,17 @@ def test_a_leg_counts_as_load_from_the_offer_until_it_is_over():
 def test_legs_say_whether_they_are_active():
     states = {"offered", "assigned", "accepted", "en_route", "arrived", "in_progress", "on_hold"}
     leg = Leg(
-        assignment_id="a", technician_id="t", place=0, state="offered", mode="offer", trade="x", since=Day(small_policy()).now
+        assignment_id="a",
+        technician_id="t",
+        place=0,
+        state="offered",
+        mode="offer",
+        trade="x",
+        since=Day(small_policy()).now,
     )
     over = {"declined", "expired", "returned", "transferred", "withdrawn", "completed", "past"}
-    active = {state: type(leg)(**{n: getattr(leg, n) for n in leg.__struct_fields__} | {"state": state}).is_active
-              for state in states | over}
+    active = {
+        state: type(leg)(**{n: getattr(leg, n) for n in leg.__struct_fields__} | {"state": state}).is_active
+        for state in states | over
+    }
     assert {state for state, is_active in active.items() if is_active} == states

@@ -1,6 +1,7 @@
 """Giving orders by rounds: who is asked next, when nobody is left, when somebody is free again, and whole crews."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -98,7 +99,7 @@ def test_the_oldest_order_gets_the_capacity_that_comes_free():
     for room in range(4):
         orders.append(day.report("leak", trade="plumbing", room=str(room)))
         day.advance(minutes=1)
-    for previous, following in zip(orders, orders[1:], strict=False):
+    for previous, following in pairwise(orders):
         assert day.order(following).state == "open"
         day.act("complete", previous, by="ann")
         assert day.order(following).owner.id == "ann"
@@ -196,3 +197,17 @@ def test_nobody_is_given_more_than_they_can_hold(capacity):
         for room in range(5):
             day.report("leak", trade="plumbing", room=str(room))
     assert len(day.territory().technicians["ann"].load) == capacity
+
+
+def test_an_order_that_breaks_matching_is_left_to_people_and_the_others_are_given():
+    day = Day(direct_policy(), audit=False)
+    day.technician("ann", skills={"plumbing": 1})
+    with day.batch():
+        good = day.report("leak", trade="plumbing", room="1")
+        place = {"territory": "north", "area_path": ["north"], "lat": "north of here", "lon": "?"}
+        bad = day.report("leak", trade="plumbing", location=place)
+    assert day.order(good).owner.id == "ann"
+    assert (day.order(bad).state, day.order(bad).owner.id) == ("open", "shift_leader")
+    assert day.last("escalation.raised").data["reason"] == "matching_failed"
+    other = day.report("leak", trade="plumbing", room="2")
+    assert day.order(other).owner.id == "ann"

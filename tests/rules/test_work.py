@@ -59,8 +59,14 @@ def test_a_transfer_never_hangs_between_two_people(day):
 
 @pytest.mark.parametrize(
     ("to", "code"),
-    [("nobody", "unknown-technician"), ("ann", "already-on-the-crew"), (None, "missing-field"), ("lay", "not-qualified"),
-     ("full", "no-capacity"), ("away", "not-active")],
+    [
+        ("nobody", "unknown-technician"),
+        ("ann", "already-on-the-crew"),
+        (None, "missing-field"),
+        ("lay", "not-qualified"),
+        ("full", "no-capacity"),
+        ("away", "not-active"),
+    ],
 )
 def test_a_transfer_to_who_cannot_take_it_is_refused_and_nothing_moves(day, to, code):
     order = taken(day)
@@ -196,7 +202,11 @@ def test_an_approval_is_waited_for_and_the_work_goes_on_where_it_was(day):
     day.act("request_approval", order, by="ann", subject="wall", amount={"amount_minor": 5, "currency": "CNY"})
     assert (day.order(order).state, day.order(order).owner.id) == ("awaiting_approval", "approver")
     day.act("decide_approval", order, by="boss", decision="approved")
-    assert (day.order(order).state, day.order(order).owner.id, day.order(order).approval) == ("in_progress", "ann", None)
+    assert (day.order(order).state, day.order(order).owner.id, day.order(order).approval) == (
+        "in_progress",
+        "ann",
+        None,
+    )
 
 
 def test_an_approval_asked_for_during_a_hold_goes_back_to_the_hold(day):
@@ -289,7 +299,13 @@ def test_a_completion_holds_all_that_a_kpi_needs(day):
     assert (told["disposition"], told["fault_code"], told["org_id"]) == ("fixed", "f", "estates")
     assert told["department_id"] == "physics"
     assert set(told["times"]) == {
-        "reported", "opened", "first_assigned", "accepted", "arrived", "first_completed", "completed"
+        "reported",
+        "opened",
+        "first_assigned",
+        "accepted",
+        "arrived",
+        "first_completed",
+        "completed",
     }
     resolve = next(clock for clock in told["clocks"] if clock["name"] == "resolve")
     assert (resolve["working_s"], resolve["paused_s"], resolve["wall_s"]) == (2400, {"reporter": 3600}, 6000)
@@ -324,7 +340,11 @@ def test_the_danger_is_over_before_the_repair(day):
     day.advance(minutes=10)
     day.act("make_safe", order, by="ann")
     known = day.order(order)
-    assert (known.state, known.clocks["make_safe"].verdict, known.clocks["resolve"].state) == ("accepted", "met", "running")
+    assert (known.state, known.clocks["make_safe"].verdict, known.clocks["resolve"].state) == (
+        "accepted",
+        "met",
+        "running",
+    )
     assert known.times["made_safe"] == text_of(day.now)
 
 

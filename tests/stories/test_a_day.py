@@ -10,7 +10,9 @@ from tests.rules.small_policy import direct_policy, small_policy
 def test_a_burst_pipe_is_reported_by_five_and_repaired_once():
     day = Day(direct_policy())
     day.technician("ann", skills={"plumbing": 3})
-    orders = [day.report("burst pipe!", trade="plumbing", room="402", urgency="emergency", by=f"s{n}") for n in range(5)]
+    orders = [
+        day.report("burst pipe!", trade="plumbing", room="402", urgency="emergency", by=f"s{n}") for n in range(5)
+    ]
     assert [day.order(order).state for order in orders] == ["assigned", *["merged"] * 4]
     assert day.order(orders[0]).followers == ("s1", "s2", "s3", "s4")
     day.advance(minutes=3)
@@ -50,7 +52,11 @@ def test_a_technician_without_a_network_reports_hours_later():
     known = day.order(order)
     assert known.state == "completed"
     assert {clock.verdict for name, clock in known.clocks.items() if name != "confirm"} == {"met"}
-    assert sorted(event.data["clock"] for event in day.told(order, "work-order.corrected")) == ["accept", "arrive", "resolve"]
+    assert sorted(event.data["clock"] for event in day.told(order, "work-order.corrected")) == [
+        "accept",
+        "arrive",
+        "resolve",
+    ]
     assert known.times["first_completed"] == text_of(begun + timedelta(minutes=50))
     assert known.escalations == ()
 
@@ -69,7 +75,10 @@ def test_a_repair_is_rejected_and_done_again():
     day.act("confirm", order, by="s1")
     day.act("rate", order, by="s1", dimensions={"quality": 4})
     told = day.told(order, "work-order.completed")
-    assert [next(c for c in event.data["clocks"] if c["name"] == "resolve")["working_s"] for event in told] == [3600, 7200]
+    assert [next(c for c in event.data["clocks"] if c["name"] == "resolve")["working_s"] for event in told] == [
+        3600,
+        7200,
+    ]
     assert day.order(order).state == "closed"
     assert not day.told(kind="clock.breached")
 
