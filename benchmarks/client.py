@@ -22,6 +22,7 @@ BATCH_BYTES = 1024 * 1024
 ASSIGNED = b"dispatch.work-order.assigned.v1"
 IDLE_MS = 100
 COUNT_PATIENCE_S = 60.0
+MOST_UNDER_WAY = 1000
 
 
 class Assigned(msgspec.Struct):
@@ -44,7 +45,7 @@ class Client:
         self.partitions = partitions
         self.completed = 0
         self.producer: Any = None
-        self._failed: list[BaseException] = []
+        self._under_way: set[asyncio.Future[Any]] = set()
         self._turn = 0
 
     async def __aenter__(self) -> Self:
@@ -60,7 +61,7 @@ class Client:
         await self.producer.stop()
 
     async def send(self, topic: str, values: Iterable[bytes]) -> None:
-        """Send values to the partitions in turn, one batch each; an error is raised by a later call."""
+        """Send values to the partitions in turn, one batch each; :meth:`settled` tells whether they arrived."""
         grouped: dict[int, list[bytes]] = defaultdict(list)
         for value in values:
             grouped[self._turn % self.partitions].append(value)
@@ -70,8 +71,6 @@ class Client:
 
     async def send_to(self, topic: str, place: int, values: Iterable[bytes]) -> None:
         """Send values to one partition, in order."""
-        if self._failed:
-            raise self._failed[0]
         now_ms = int(time.time() * 1000)
         batch = self.producer.create_batch()
         for value in values:
@@ -83,12 +82,15 @@ class Client:
 
     async def _hand_over(self, topic: str, place: int, batch: Any) -> None:
         batch.close()
-        (await self.producer.send_batch(batch, topic, partition=place)).add_done_callback(self._sent)
+        future = await self.producer.send_batch(batch, topic, partition=place)
+        self._under_way.add(future)
+        if len(self._under_way) > MOST_UNDER_WAY:
+            self._under_way = {one for one in self._under_way if not one.done() or one.exception() is not None}
 
-    def _sent(self, future: "asyncio.Future[Any]") -> None:
-        error = None if future.cancelled() else future.exception()
-        if error is not None:
-            self._failed.append(error)
+    async def settled(self) -> None:
+        """Wait until all that was sent is with the broker; raises KafkaError when some is not."""
+        under_way, self._under_way = self._under_way, set()
+        await asyncio.gather(*under_way)
 
     async def complete(self, records: Sequence[ConsumerRecord]) -> None:
         """Answer each assignment with a ``complete`` of its technician, done now."""

@@ -1,5 +1,6 @@
 """The engine under test: one worker process with all roles, its campus, and what must be true after a run."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -7,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import campus
-from benchmarks.client import Client, header, subjects
-from benchmarks.common import Bench, Child, child
+from benchmarks.client import Client, header, subjects, type_of
+from benchmarks.common import Bench, Child, child, say
 from benchmarks.flow import Flow, drive
 from dispatch.config import load_config
-from dispatch.topics import ACTIONS, ASSIGNMENTS, COMPLETIONS, DEAD_LETTERS, REQUESTS, WORK_ORDERS
+from dispatch.topics import ACTIONS, ASSIGNMENTS, COMMANDS, COMPLETIONS, DEAD_LETTERS, REQUESTS, WORK_ORDERS
 
 COMPLETED = b"dispatch.work-order.completed.v1"
 SHIFT_STARTED = b"dispatch.shift.started.v1"
@@ -65,10 +66,24 @@ async def warm_up(client: Client, worker: Child, run: str, count: int = WARM_UP)
 
 async def check(client: Client, worker: Child) -> dict[str, int]:
     """Counts from the topics alone: every order that was assigned is completed, and what was refused."""
+    await client.settled()
     completed = await subjects(client, COMPLETIONS, COMPLETED, client.completed)
     worker.check()
+    if len(completed) < client.completed:
+        say(f"completions are missing: {await _trace(client)}\n{worker.tail()}")
     letters = {header(record, "ce_id") async for record in client.read_all(DEAD_LETTERS)}
     return {"assigned_in_all": client.completed, "completed_in_all": len(completed), "dead_letters": len(letters)}
+
+
+async def _trace(client: Client) -> dict[str, Any]:
+    """Where orders were lost: how many ``complete`` each topic on their way holds, by partition."""
+    found: dict[str, Any] = {}
+    for topic, mark in ((ACTIONS, b"dispatch.action.complete"), (COMMANDS, b'"action":"complete"'), (COMPLETIONS, b"")):
+        counts: Counter[int] = Counter()
+        async for record in client.read_all(topic):
+            counts[record.partition] += mark in record.value if mark else type_of(record) == COMPLETED
+        found[topic] = {"sum": counts.total(), **dict(sorted(counts.items()))}
+    return found
 
 
 def batch_sizes(worker: Child) -> dict[str, float]:

@@ -25,7 +25,7 @@ from dispatch.agents.publisher import Publisher, Record
 from dispatch.errors import Fenced
 from dispatch.log import get_log
 from dispatch.rules.batch import Decided, decide_batch
-from dispatch.rules.state import Data, text_of
+from dispatch.rules.state import Data, moment_of, text_of
 from dispatch.stores.base import Attempt, DeskStore, TerritoryKey
 from dispatch.timing import Clock
 from dispatch.topics import COMMANDS, COMMANDS_URGENT, WORK_ORDERS
@@ -136,7 +136,7 @@ class Desk:
         parsed = self._parse(lane, records, killer=is_killer(attempt))
         self.steps("desk.read")
         await self._load(lane, parsed, attempt)
-        now = self._now(lane)
+        now = self._now(lane, parsed)
         decided: dict[TerritoryKey, Decided] = {}
         for key in parsed.positions:
             decided[key] = self._decide(lane, key, parsed, now)
@@ -181,9 +181,11 @@ class Desk:
             else:
                 return
 
-    def _now(self, lane: Lane) -> Any:
-        """Read once per batch; never before what a territory of the lane was decided at."""
+    def _now(self, lane: Lane, parsed: Parsed) -> Any:
+        """Read once per batch; never before the lane's last batch, nor before the clock that found a timer due."""
         seen = [held.territory.now for held in lane.territories.values() if held.territory.now is not None]
+        due = (one for commands in parsed.commands.values() for one in commands if one.type == "due")
+        seen.extend(moment_of(command.time) for command in due)
         return max([self.clock.now(), *seen])
 
     def _decide(self, lane: Lane, key: TerritoryKey, parsed: Parsed, now: Any) -> Decided:

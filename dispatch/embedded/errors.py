@@ -2,9 +2,7 @@
 
 import errno
 
-OWN_SERVERS = (
-    "or use servers of your own: set DISPATCH_KAFKA (host:port) and DISPATCH_REDIS (redis://host:port/0)"
-)
+OWN_SERVERS = "or use servers of your own: set DISPATCH_KAFKA (host:port) and DISPATCH_REDIS (redis://host:port/0)"
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 

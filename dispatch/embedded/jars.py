@@ -99,9 +99,7 @@ def _is_there(path: Path, jar: Jar) -> bool:
         return False
 
 
-def _fetch_all(
-    jars: Iterable[Jar], staging: Path, home: Path, progress: Progress, cancelled: threading.Event
-) -> None:
+def _fetch_all(jars: Iterable[Jar], staging: Path, home: Path, progress: Progress, cancelled: threading.Event) -> None:
     """Fetch `jars` a few at a time; the first failure ends it."""
     waiting = sorted(jars, key=lambda jar: -jar.size)
     total_mb = sum(jar.size for jar in waiting) / 1e6
@@ -129,9 +127,7 @@ def _fetch(context: Any, jar: Jar, home: Path) -> None:
         raise OSError(str(error)) from error
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != jar.sha256:
-        raise OSError(
-            f"{jar.name} arrived with {path.stat().st_size} bytes and sha256 {digest}, not as locked"
-        )
+        raise OSError(f"{jar.name} arrived with {path.stat().st_size} bytes and sha256 {digest}, not as locked")
     path.replace(home / jar.name)
 
 
@@ -141,9 +137,7 @@ def _maven(repository: Path) -> Any:
         from jgo.maven import MavenContext, PythonResolver
     except ModuleNotFoundError as error:
         raise missing_extra("jgo") from error
-    return MavenContext(
-        repo_cache=repository, local_repos=[], resolver=PythonResolver(), timeout=NETWORK_TIMEOUT_S
-    )
+    return MavenContext(repo_cache=repository, local_repos=[], resolver=PythonResolver(), timeout=NETWORK_TIMEOUT_S)
 
 
 def _no_download(error: OSError, cache: Path) -> EmbeddedError:

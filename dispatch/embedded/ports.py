@@ -23,9 +23,7 @@ def free_port() -> int:
         port = random.SystemRandom().randrange(LOWEST, end)
         if is_free(port):
             return port
-    raise EmbeddedError(
-        f"No free port on {HOST} between {LOWEST} and {end} in {TRIES} tries. Stop some servers."
-    )
+    raise EmbeddedError(f"No free port on {HOST} between {LOWEST} and {end} in {TRIES} tries. Stop some servers.")
 
 
 def is_free(port: int) -> bool:

@@ -154,6 +154,4 @@ def test_the_request_on_the_wire_is_what_the_protocol_says():
 
 def test_a_response_that_ends_early_is_an_error():
     with pytest.raises(ValueError, match="ends within"):
-        MetadataResponse_v12.decode(
-            bytes(4) + b"\x01\x00" + bytes(4) + b"\x02" + b"\x00\x00" + b"\x02t" + b"1"
-        )
+        MetadataResponse_v12.decode(bytes(4) + b"\x01\x00" + bytes(4) + b"\x02" + b"\x00\x00" + b"\x02t" + b"1")

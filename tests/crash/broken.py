@@ -48,8 +48,8 @@ def _tell_territories(steps: Steps) -> None:
         steps(f"decided.{territory.id}")
         return found
 
-    async def published(self: Publisher, records: Sequence[Any]) -> Any:
-        ends = await publish(self, records)
+    async def published(self: Publisher, records: Sequence[Any], *rest: Any) -> Any:
+        ends = await publish(self, records, *rest)
         for name in {_territory(record.key) for record in records if record.topic == WORK_ORDERS}:
             steps(f"published.{name}")
         return ends
@@ -131,17 +131,22 @@ def no_timers(territories: frozenset[str]) -> None:
 
 def early_timers(territories: frozenset[str]) -> None:
     """Live ten minutes ahead: whatever is due by then fires now."""
-    decide_batch, due = getattr(desk, DECIDE_BATCH), RedisStore.due
+    decide_batch, due, next_due = getattr(desk, DECIDE_BATCH), RedisStore.due, RedisStore.next_due
+    ahead_ms = int(AHEAD.total_seconds() * 1000)
 
     def decided(territory: Any, commands: Any, policies: Any, now: datetime, *rest: Any) -> Any:
         return decide_batch(territory, commands, policies, now + AHEAD * (territory.id in territories), *rest)
 
-    async def sooner(self: RedisStore, key: Any, until_ms: int, limit: int) -> Any:
-        ahead_ms = int(AHEAD.total_seconds() * 1000) if key.territory in territories else 0
-        return await due(self, key, until_ms + ahead_ms, limit)
+    async def sooner(self: RedisStore, key: Any, until_ms: int, *rest: Any) -> Any:
+        return await due(self, key, until_ms + ahead_ms * (key.territory in territories), *rest)
+
+    async def nearer(self: RedisStore, keys: Sequence[Any]) -> Any:
+        found = zip(keys, await next_due(self, keys), strict=True)
+        return [ms if ms is None else ms - ahead_ms * (key.territory in territories) for key, ms in found]
 
     _put(desk, DECIDE_BATCH, decided)
     _put(RedisStore, "due", sooner)
+    _put(RedisStore, "next_due", nearer)
 
 
 def double_places(territories: frozenset[str]) -> None:
@@ -159,9 +164,9 @@ def lost_commands(territories: frozenset[str]) -> None:
     """Take one input in five for handled without handing it on, as one who commits before publishing may."""
     publish = Publisher.publish
 
-    async def most(self: Publisher, records: Sequence[Any]) -> Any:
+    async def most(self: Publisher, records: Sequence[Any], *rest: Any) -> Any:
         kept = [record for record in records if not _unlucky(record, territories)]
-        return await publish(self, kept)
+        return await publish(self, kept, *rest)
 
     _put(Publisher, "publish", most)
 

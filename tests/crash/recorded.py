@@ -1,7 +1,6 @@
 """What a run has left on the topics, and how it is read: the only thing that the checks look at."""
 
 import base64
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -139,7 +138,7 @@ class Recorded:
     def commands(self) -> dict[tuple[str, int, int], dict[str, Any]]:
         """The commands by place."""
         recs = (*self.topics[COMMANDS_URGENT], *self.topics[COMMANDS])
-        return {rec.place: json.loads(rec.value) for rec in recs}
+        return {rec.place: msgspec.json.decode(rec.value) for rec in recs}
 
     @cached_property
     def inputs(self) -> dict[str, list[tuple[Rec, dict[str, Any]]]]:
@@ -147,7 +146,7 @@ class Recorded:
         found: dict[str, list[tuple[Rec, dict[str, Any]]]] = defaultdict(list)
         for topic in (REQUESTS, ACTIONS):
             for rec in self.topics[topic]:
-                said = json.loads(rec.value)
+                said = msgspec.json.decode(rec.value)
                 found[f"{said['source']}:{said['id']}"].append((rec, said))
         return dict(found)
 
@@ -156,7 +155,7 @@ class Recorded:
         """Dead letters by the place of what was refused."""
         found = {}
         for rec in self.topics[DEAD_LETTERS]:
-            data = json.loads(rec.value)
+            data = msgspec.json.decode(rec.value)
             found[data["topic"], data["partition"], data["offset"]] = data
         return found
 

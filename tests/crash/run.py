@@ -1,7 +1,6 @@
 """A run: servers, two workers, people, and one fault after another; then quiet, and the topics are read."""
 
 import asyncio
-import pickle
 import random
 import shutil
 import signal
@@ -265,8 +264,7 @@ async def main_run(folder: Path, kills: int, seed: int, rate: float, say: Say) -
         recorded = await run.play(plan(kills, random.Random(seed)))
         say("judging")
         verdict = await run.judge(recorded)
-        controls = await doctored(recorded, run.stage, run.ended_at_s, run.outage_s)
+        controls = await doctored(recorded, run.stage, run.ended_at_s, verdict)
     finally:
         await asyncio.to_thread(servers.stop)
-    (folder / "topics.pickle").write_bytes(pickle.dumps(dict(recorded.topics)))
     return Outcome(verdict, run.tally, controls)

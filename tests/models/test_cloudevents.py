@@ -195,9 +195,7 @@ def test_what_is_no_event_is_refused_by_code_and_path(headers, value, code, path
     assert (refused.value.code, refused.value.errors[0]["path"]) == (code, path)
 
 
-@given(
-    st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=20))), st.binary() | st.none(), st.binary()
-)
+@given(st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=20))), st.binary() | st.none(), st.binary())
 def test_whatever_lies_in_a_topic_is_read_or_refused_and_nothing_else(headers, key, value):
     for head in (headers, [*BINARY, *headers], STRUCTURED):
         with suppress(Rejected):

@@ -215,9 +215,7 @@ def test_a_merge_names_what_it_merges_into_and_an_assignment_whom_it_is_for():
 
 # ── whatever the published schema allows, the model reads, and gives back the same ──
 
-WORD = st.text(
-    st.characters(min_codepoint=0x21, max_codepoint=0x2FFF, exclude_categories=["C", "Z"]), min_size=1
-)
+WORD = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x2FFF, exclude_categories=["C", "Z"]), min_size=1)
 LINE = st.text(st.characters(min_codepoint=0x20, exclude_categories=["C"]), min_size=1)
 MOMENT = st.datetimes(
     min_value=datetime(1970, 1, 2),  # noqa: DTZ001 -- hypothesis adds the zone
@@ -266,13 +264,9 @@ def objects(part, defs):
     if part.get("title") == "Window":
         return st.just({"start": AT, "end": LATER})
     required = {
-        name: values(field, defs)
-        for name, field in part["properties"].items()
-        if name in part.get("required", ())
+        name: values(field, defs) for name, field in part["properties"].items() if name in part.get("required", ())
     }
-    optional = {
-        name: values(field, defs) for name, field in part["properties"].items() if name not in required
-    }
+    optional = {name: values(field, defs) for name, field in part["properties"].items() if name not in required}
     found = st.fixed_dictionaries(required, optional=optional)
     if "anyOf" in part:
         return found.map(lambda data: data | {"category": "tap"})
