@@ -106,8 +106,8 @@ TOPICS: Final[Mapping[str, Topic]] = {row.name: row for row in _ROWS}
 
 _COPIED: Final[Mapping[str, tuple[str, ...]]] = {
     ASSIGNMENTS: (
-        "work-order.offered", "work-order.assigned", "work-order.accepted", "work-order.updated", "work-order.withdrawn",
-        "work-order.offer-expired",
+        "work-order.offered", "work-order.assigned", "work-order.accepted", "work-order.updated",
+        "work-order.withdrawn", "work-order.offer-expired",
     ),
     ESCALATIONS: (
         "clock.warned", "clock.breached",
