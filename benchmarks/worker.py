@@ -3,11 +3,12 @@
 import argparse
 import asyncio
 import cProfile
-import pstats
 import sys
+import time
 from pathlib import Path
 
 from benchmarks.common import READY, die_with_parent
+from benchmarks.sampler import Sampler
 from dispatch.app import create_app
 from dispatch.log import configure
 from dispatch.settings import read_settings
@@ -22,25 +23,24 @@ async def run() -> int:
 
 
 def main() -> int:
-    """Run the worker, under cProfile when asked to."""
+    """Run the worker, under a profiler when asked to."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.worker", description=__doc__)
-    parser.add_argument(
-        "--profile", type=Path, help="write a profile: text when the name ends in .txt, else for pstats"
-    )
+    parser.add_argument("--profile", type=Path, help="NAME.txt: sampled, to read; any other name: cProfile, for pstats")
     given = parser.parse_args()
     die_with_parent()
     if given.profile is None:
         return asyncio.run(run())
-    profile = cProfile.Profile()
+    if given.profile.suffix == ".txt":
+        sampler = Sampler()
+        sampler.start()
+        code = asyncio.run(run())
+        sampler.stop()
+        sampler.write(given.profile)
+        return code
+    profile = cProfile.Profile(time.process_time)  # not the wall, which neighbours stretch
     code = profile.runcall(asyncio.run, run())
-    if given.profile.suffix != ".txt":
-        profile.dump_stats(given.profile)
-        return int(code)
-    with given.profile.open("w") as file:
-        stats = pstats.Stats(profile, stream=file)
-        stats.sort_stats("tottime").print_stats(60)
-        stats.sort_stats("cumtime").print_stats(80)
-    return int(code)
+    profile.dump_stats(given.profile)
+    return code
 
 
 if __name__ == "__main__":
