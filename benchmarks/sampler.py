@@ -1,10 +1,11 @@
-"""A sampling profiler: where a process is at every millisecond of processor time that it uses.
+"""A sampling profiler: where a process is at every tick (some milliseconds) of the processor time that it uses.
 
 Unlike cProfile it does not make small functions look expensive, and neighbours on the machine do not show in it.
 A call into C counts for the function that made it.
 """
 
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 from types import FrameType
@@ -48,7 +49,7 @@ class Sampler:
         """Three tables: time in functions themselves, in single lines, and in functions with all that they call."""
         tables = (("functions", self.own), ("lines", self.lines), ("functions and all below", self.total))
         with path.open("w", encoding="utf-8") as file:
-            file.write(f"{self.samples} samples of {EVERY_S * 1000:.0f} ms\n")
+            file.write(f"{self.samples} samples of {time.process_time() / max(1, self.samples) * 1000:.1f} ms\n")
             for title, counts in tables:
                 file.write(f"\n{title}\n")
                 for (name, line, function), count in counts.most_common(SHOWN):

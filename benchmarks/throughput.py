@@ -29,9 +29,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each side, in turn (3)")
     parser.add_argument("--window", type=int, default=4000, help="requests kept under way (4000)")
     parser.add_argument("--partitions", type=int, default=8, help="partitions of every topic (8)")
-    parser.add_argument(
-        "--profile", type=Path, help="profile one round into this file: NAME.txt sampled, else cProfile"
-    )
+    parser.add_argument("--profile", type=Path, help="profile one round into this file (.txt: sampled)")
     parser.add_argument("--no-baseline", action="store_true", help="the engine alone, for tuning")
     return parser.parse_args()
 
