@@ -99,11 +99,17 @@ class Client:
         self.completed += len(records)
 
     @asynccontextmanager
-    async def reading(self, topic: str, *, from_start: bool = False) -> AsyncIterator[AIOKafkaConsumer]:
-        """A consumer of all partitions of a topic, at its end or its beginning."""
+    async def reading(
+        self, topic: str, *, from_start: bool = False, lazily: bool = False
+    ) -> AsyncIterator[AIOKafkaConsumer]:
+        """A consumer of all partitions of a topic, at its end or its beginning.
+
+        ``lazily``: it asks the broker ten times a second at most, so that small batches cost neither of them much.
+        """
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.kafka, enable_auto_commit=False, auto_offset_reset="earliest",
-            max_partition_fetch_bytes=4 * BATCH_BYTES,
+            max_partition_fetch_bytes=4 * BATCH_BYTES, fetch_max_wait_ms=IDLE_MS,
+            fetch_min_bytes=BATCH_BYTES if lazily else 1,
         )  # fmt: skip
         await consumer.start()
         try:

@@ -68,7 +68,7 @@ async def drive(flow: Flow, worker: Child, topic: str, answers: str, *, engine: 
     answer comes for a minute and a half.
     """
     gc.collect()
-    async with flow.client.reading(answers) as consumer:
+    async with flow.client.reading(answers, lazily=True) as consumer:
         cpu_s, mine_s, began_s = worker.cpu_s(), own_cpu_s(), time.perf_counter()
         feeding = asyncio.create_task(flow.feed(topic))
         try:
