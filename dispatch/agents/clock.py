@@ -53,54 +53,81 @@ class Timekeeper:
         self.clock = clock
         self.lane_of = lane_of
         self.steps = steps
-        self.lanes: dict[int, float] = {}
+        self.lanes: set[int] = set()
         self.asked: dict[TerritoryKey, tuple[frozenset[str], float]] = {}
+        self._due: dict[int, list[TerritoryKey]] = {}
+        self._next_ms: list[int] = []
+        self._names: tuple[str, ...] = ()
+        self._keys: dict[int, list[TerritoryKey]] = {}
 
     async def take(self, lane: int, _consumer: AIOKafkaConsumer) -> Mapping[str, int]:
         """See Keeper."""
-        self.lanes[lane] = 0.0
+        self.lanes.add(lane)
         return {}
 
     async def release(self, lane: int) -> None:
         """See Keeper."""
-        self.lanes.pop(lane, None)
+        self.lanes.discard(lane)
 
     async def check(self, lane: int) -> None:
         """See Keeper."""
 
     def keys(self, lane: int) -> list[TerritoryKey]:
         """The territories of a lane."""
-        keys = (TerritoryKey(self.tenant, name) for name in self.policies.territories)
-        return [key for key in keys if self.lane_of(str(key)) == lane]
+        names = tuple(self.policies.territories)
+        if names != self._names:
+            self._names, self._keys = names, {}
+            for key in (TerritoryKey(self.tenant, name) for name in names):
+                self._keys.setdefault(self.lane_of(str(key)), []).append(key)
+        return self._keys.get(lane, [])
+
+    async def look(self) -> list[int]:
+        """The lanes of which a timer is due: one question to the store for all of them."""
+        now_ms = int(self.clock.now().timestamp() * 1000)
+        places = [(lane, key) for lane in sorted(self.lanes) for key in self.keys(lane)]
+        self._due, self._next_ms = {}, []
+        try:
+            found = await self.store.next_due([key for _lane, key in places])
+        except UNREACHABLE as error:
+            log.warning("store is away", error=type(error).__name__)
+            return []
+        for (lane, key), first_ms in zip(places, found, strict=True):
+            if first_ms is None:
+                continue
+            if first_ms > now_ms:
+                self._next_ms.append(first_ms)
+            else:
+                self._due.setdefault(lane, []).append(key)
+        return list(self._due)
 
     async def handle(self, batch: Batch) -> None:
-        """Look at one lane: send what is due as one command a territory; remember when to look again."""
+        """Send what is due in one lane, as one command a territory."""
         now = self.clock.now()
         now_ms = int(now.timestamp() * 1000)
         out: list[Record] = []
-        next_ms: list[int] = []
         try:
-            keys = self.keys(batch.lane)
-            for key, first_ms in zip(keys, await self.store.next_due(keys), strict=True):
-                if first_ms is not None and first_ms > now_ms:
-                    next_ms.append(first_ms)
-                elif first_ms is not None:
-                    due, following = await self.store.due(key, now_ms, MOST_TIMERS)
-                    next_ms += [following] if following is not None else []
-                    if due and self._is_news(key, due):
-                        out.append(self._command(key, due, text_of(now)))
+            for key in self._due.get(batch.lane, ()):
+                due, following = await self.store.due(key, now_ms, MOST_TIMERS)
+                if following is not None:
+                    self._next_ms.append(following)
+                if due and self._is_news(key, due):
+                    out.append(self._command(key, due, text_of(now)))
         except UNREACHABLE as error:
             log.warning("store is away", error=type(error).__name__)
         self.steps("clock.read")
         if out:
             await self.publisher.publish(out)
         self.steps("clock.published")
-        wait_s = (min(next_ms) - now_ms) / 1000 / self.clock.speed if next_ms else LONGEST_SLEEP_S
-        ceiling_s = max(SHORTEST_SLEEP_S, LONGEST_SLEEP_S / self.clock.speed)
-        if batch.lane in self.lanes:
-            self.lanes[batch.lane] = time.monotonic() + min(max(wait_s, SHORTEST_SLEEP_S), ceiling_s)
         if not batch.done.done():
             batch.done.set_result(None)
+
+    def wait_s(self) -> float:
+        """How long (wall time) until the next look: to the next timer known, and never long, for new ones come."""
+        ceiling_s = max(SHORTEST_SLEEP_S, LONGEST_SLEEP_S / self.clock.speed)
+        if not self._next_ms:
+            return ceiling_s
+        now_ms = self.clock.now().timestamp() * 1000
+        return min(max((min(self._next_ms) - now_ms) / 1000 / self.clock.speed, SHORTEST_SLEEP_S), ceiling_s)
 
     def _is_news(self, key: TerritoryKey, due: Sequence[tuple[str, int]]) -> bool:
         """Whether these timers have not been sent, or so long ago that the command may be lost."""
@@ -126,7 +153,7 @@ class Timekeeper:
 
 
 class Ticker(Service):
-    """Has the timekeeper look at each of its lanes when the next timer may be due."""
+    """Has the timekeeper look when the next timer may be due, and wakes the lanes that have one."""
 
     def __init__(self, keeper: Timekeeper, channels: Sequence[Any], **kwargs: Any) -> None:
         """``channels`` one per lane, as feeds have them."""
@@ -137,11 +164,9 @@ class Ticker(Service):
     @Service.task
     async def _tick(self) -> None:
         while not self.should_stop:
-            now_s = time.monotonic()
-            ready = [lane for lane, at_s in self.keeper.lanes.items() if at_s <= now_s]
-            batches = [Batch(lane, []) for lane in ready]
+            batches = [Batch(lane, []) for lane in await self.keeper.look()]
             for batch in batches:
                 await self.channels[batch.lane].send(value=batch)
             if batches:
                 await asyncio.wait([batch.done for batch in batches], timeout=SEND_AGAIN_S)
-            await self.sleep(SHORTEST_SLEEP_S)
+            await self.sleep(self.keeper.wait_s())

@@ -123,7 +123,7 @@ class Feed(Service):
             group_instance_id=f"{settings.instance}-{self.name}" if settings.instance else None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=20,
+            fetch_max_wait_ms=500,
             max_partition_fetch_bytes=2 * 1024 * 1024,
             partition_assignment_strategy=[RangePartitionAssignor],
             session_timeout_ms=settings.session_timeout_ms,

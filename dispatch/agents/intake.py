@@ -4,7 +4,6 @@ Requests are validated, located and classified; actions are validated, authorise
 people stay in the people store. Intake keeps no state between batches, so that repeating one is harmless.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -123,12 +122,7 @@ class Intake:
                     people[person] = (proposed, details)
         fresh = {draft.route_of: draft.proposed for draft in drafts if draft.proposed}
         known = [draft.route_of for draft in drafts if not draft.proposed and draft.route_of not in fresh]
-        subjects, fixed, routes = await asyncio.gather(
-            patiently(lambda: self.store.subjects(self.tenant, people)),
-            patiently(lambda: self.store.fix_routes(self.tenant, fresh)),
-            patiently(lambda: self.store.routes(self.tenant, known)),
-        )
-        return subjects, routes | fixed
+        return await patiently(lambda: self.store.look_up(self.tenant, people, fresh, known))
 
     def _decide(self, drafts: Sequence[Draft], subjects: Mapping[str, str], routes: Mapping[str, str]) -> list[Record]:
         """Put subject ids where people stood, and send each input its way; what has no route is refused."""

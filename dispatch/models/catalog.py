@@ -96,7 +96,6 @@ _LOG: Final[Mapping[str, type[Model]]] = {
     "clock.started": clocks.ClockStarted,
     "clock.paused": clocks.ClockPaused,
     "clock.resumed": clocks.ClockResumed,
-    "clock.met": clocks.ClockMet,
     "clock.warned": clocks.ClockWarned,
     "clock.breached": clocks.ClockBreached,
     "clock.cancelled": clocks.ClockCancelled,

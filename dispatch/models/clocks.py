@@ -56,7 +56,7 @@ class ClockEvent(Model):
 
 
 class ClockStarted(ClockEvent):
-    """Promises begin to run."""
+    """Promises begin to run that no other event tells of: an opening and a completion carry theirs themselves."""
 
 
 class ClockPaused(ClockEvent):
@@ -65,10 +65,6 @@ class ClockPaused(ClockEvent):
 
 class ClockResumed(ClockEvent):
     """Promises run on, and are due later."""
-
-
-class ClockMet(ClockEvent):
-    """Promises were kept."""
 
 
 class ClockWarned(ClockEvent):

@@ -4,7 +4,6 @@ from dispatch.errors import Rejected
 from dispatch.rules import clocks
 from dispatch.rules.draft import (
     Draft,
-    change_clocks,
     end_escalations,
     fact_time,
     settle_clocks,
@@ -46,16 +45,16 @@ def complete(draft: Draft, order: Order, action: str, data: Data) -> None:
     order = draft.tell("work-order.completed", order, _completion(draft, order, leg, data, stopped), at=at)
     order = settle_clocks(draft, order, stopped, wrong)
     order = end_escalations(draft, order)
-    order = release(draft, order, "completed", ends=True)
-    _ask_to_accept(draft, order)
+    release(draft, order, "completed", ends=True)
 
 
-def _ask_to_accept(draft: Draft, order: Order) -> None:
+def _wait_for_acceptance(draft: Draft, order: Order) -> list[Clock]:
+    """The promise of whoever accepts the work, where there is one."""
     policy = draft.policy_of(order)
     rule = policy.sla(order.urgency, order.trade, draft.territory.id, order.area_path, order.kind)
-    if "confirm" in rule.targets:
-        confirm = clocks.start(policy, rule, "confirm", draft.now, before=order.clocks.get("confirm"))
-        change_clocks(draft, order, "clock.started", [confirm], "completed")
+    if "confirm" not in rule.targets:
+        return []
+    return [clocks.start(policy, rule, "confirm", draft.now, before=order.clocks.get("confirm"))]
 
 
 def _work(data: Data) -> Data:
@@ -74,7 +73,7 @@ def _completion(draft: Draft, order: Order, leg: Leg, data: Data, stopped: list[
             "state": "completed",
             "owner": {"kind": acceptor.kind, "id": acceptor.id},
             "decided_at": draft.now_text,
-            "clock_changes": stopped,
+            "clock_changes": [*stopped, *_wait_for_acceptance(draft, order)],
             "times": {
                 "reported": text_of(order.reported_at),
                 "opened": text_of(order.opened_at),

@@ -159,10 +159,7 @@ def disproved(order: Order, changed: Iterable[Clock]) -> Disproved:
 
 
 def settle_clocks(draft: Draft, order: Order, stopped: list[Clock], wrong: Disproved) -> Order:
-    """Say what the stopped clocks mean, once the fact's own event has carried them: met, corrected, all quiet."""
-    met = [clock for clock in stopped if clock.verdict == "met"]
-    if met:
-        order = draft.tell("clock.met", order, {"clocks": met})
+    """Say what the stopped clocks mean, once the fact's own event has carried them: corrected, all quiet."""
     if wrong:
         order = correct(draft, order, wrong, "late_fact")
     if order.escalations:

@@ -89,8 +89,6 @@ def _plan(kind: str) -> Plan:
 def fold(view: View, event: Event) -> None:
     """Apply one event to the view; types without an effect on state change nothing."""
     kind = event.type
-    if kind == "clock.met":  # the event of the fact that stopped them has carried the clocks
-        return
     if kind == "work-order.opened":
         view.opened += 1
         view.put_order(_opened(event))
@@ -179,6 +177,7 @@ def _opened(event: Event) -> Order:
         opened_at=opened_at,
         due_at=moment_of(data["promised_at"]) if data.get("due_override") else None,
         needs_triage=data["needs_triage"],
+        clocks={clock.name: clock for clock in data.get("clock_changes", ())},
         traceparent=event.traceparent,
     )
 

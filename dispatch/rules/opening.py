@@ -4,7 +4,7 @@ import msgspec
 
 from dispatch.errors import Rejected
 from dispatch.models.commands import Command
-from dispatch.rules.draft import Draft, change_clocks
+from dispatch.rules.draft import Draft
 from dispatch.rules.escalating import raise_escalation
 from dispatch.rules.promises import new_clocks, promised_since, start_missing, target_facts
 from dispatch.rules.state import Clock, Data, Order, moment_of
@@ -33,7 +33,6 @@ def open_new(draft: Draft, order_id: str, data: Data, *, original: Order | None 
     if original is not None:
         _attach(draft, order, original)
         return
-    order = change_clocks(draft, order, "clock.started", promises, "opened")
     if order.urgency == "emergency":
         alarm(draft, order)
 
@@ -69,6 +68,7 @@ def _opened(draft: Draft, order_id: str, data: Data, promises: list[Clock]) -> D
         "text": data["text"],
         "reporter": data["reporter"],
         "targets": targets,
+        "clock_changes": promises,
         "promised_at": data.get("due_at") or next((one["due_at"] for one in targets if one["name"] == "resolve"), None),
         "due_override": bool(data.get("due_at")),
         "reported_at": data["reported_at"],

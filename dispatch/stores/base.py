@@ -128,6 +128,11 @@ class LaneStore(Protocol):
 class EdgeStore(Protocol):
     """What intake fixes once: routes of orders, subjects of people."""
 
+    async def look_up(
+        self, tenant: str, people: Mapping[str, tuple[str, bytes]], fresh: Mapping[str, str], known: Sequence[str]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """What intake asks for a batch, at once: ``subjects`` of people, and routes, fixed now for what is fresh."""
+
     async def fix_routes(self, tenant: str, routes: Mapping[str, str]) -> dict[str, str]:
         """Set the route of each id that has none; the route in force for each."""
 

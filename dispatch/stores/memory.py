@@ -139,6 +139,13 @@ class MemoryStore:
         """See LaneStore."""
         return self._facts.setdefault(name, value)
 
+    async def look_up(
+        self, tenant: str, people: Mapping[str, tuple[str, bytes]], fresh: Mapping[str, str], known: Sequence[str]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """See EdgeStore."""
+        fixed = await self.fix_routes(tenant, fresh)
+        return await self.subjects(tenant, people), fixed | await self.routes(tenant, known)
+
     async def fix_routes(self, tenant: str, routes: Mapping[str, str]) -> dict[str, str]:
         """See EdgeStore."""
         return {one: self._routes.setdefault((tenant, one), route) for one, route in routes.items()}

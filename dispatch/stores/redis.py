@@ -5,15 +5,14 @@ Keys of a territory: ``{tenant:territory}:meta|orders|technicians|timers|outbox`
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from itertools import chain
 from typing import Any
 
-import hiredis
 import msgspec
 from redis.asyncio import Redis
-from redis.asyncio.connection import Connection, ConnectionPool, SSLConnection
+from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -22,6 +21,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from dispatch.errors import Fenced
 from dispatch.stores.base import Attempt, Loaded, Meta, Save, TerritoryKey
+from dispatch.stores.link import Link, raised
 
 UNREACHABLE = (
     *(RedisConnectionError, RedisTimeoutError, ConnectionResetError, asyncio.TimeoutError),
@@ -44,36 +44,11 @@ _decode_meta = msgspec.json.Decoder(Meta).decode
 _decode_attempt = msgspec.json.Decoder(Attempt).decode
 
 
-class _Packed:
-    """Packs commands in C; redis-py's asyncio client does it in Python even where hiredis is installed."""
-
-    def pack_command(self, *args: Any) -> list[bytes]:
-        return [hiredis.pack_command(_words(args))]
-
-    def pack_commands(self, commands: Any) -> list[bytes]:
-        return [b"".join(hiredis.pack_command(_words(args)) for args in commands)]
-
-
-def _words(args: Sequence[Any]) -> tuple[Any, ...]:
-    """redis-py names some commands by two words (``SCRIPT LOAD``), which the server wants apart."""
-    first = args[0]
-    return (*first.split(), *args[1:]) if isinstance(first, str) and " " in first else tuple(args)
-
-
-class _PackedConnection(_Packed, Connection):
-    pass
-
-
-class _PackedSSLConnection(_Packed, SSLConnection):
-    pass
-
-
 def connect(url: str, **options: Any) -> Redis:
     """A client whose calls are sent once: no retries, so that no script runs twice unseen."""
-    kind = _PackedSSLConnection if url.startswith("rediss:") else _PackedConnection
     pool = ConnectionPool.from_url(
         url,
-        connection_class=kind,
+        protocol=2,
         retry=Retry(NoBackoff(), 0),
         socket_connect_timeout=5,
         socket_timeout=10,
@@ -89,6 +64,7 @@ class RedisStore:
     def __init__(self, client: Redis) -> None:
         """Use the client of :func:`connect`; who made it closes it."""
         self._redis: Any = client  # redis-py's types say "sync or async" of every call
+        self._link = Link(client.connection_pool)
 
     async def load(self, key: TerritoryKey) -> Loaded | None:
         """See LaneStore."""
@@ -111,10 +87,7 @@ class RedisStore:
         """See LaneStore."""
         refused: list[TerritoryKey] = []
         replies = await self._run(saves, routes or {})
-        for (key, save), reply in zip(saves.items(), replies, strict=True):
-            if isinstance(reply, Exception):
-                raise reply
-            done, sequence, batch_id = reply
+        for (key, save), (done, sequence, batch_id) in zip(saves.items(), replies, strict=True):
             if not done and (int(sequence), batch_id.decode()) != (save.meta.sequence, save.meta.batch_id):
                 refused.append(key)
         if refused:
@@ -122,22 +95,20 @@ class RedisStore:
             raise Fenced(f"somebody else has saved {told}")
 
     async def _run(self, saves: Mapping[TerritoryKey, Save], routes: Mapping[str, str]) -> list[Any]:
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for tenant in {key.tenant for key in saves} if routes else ():
-                keys = [f"route:{{{tenant}}}:{one}" for one in routes]
-                pipe.execute_command("EVALSHA", _ROUTES.sha, len(keys), *keys, *routes.values())
-            first = len(pipe)
-            for key, save in saves.items():
-                keys, args = _call(key, save)
-                pipe.execute_command("EVALSHA", _SAVE.sha, len(keys), *keys, *args)
-            replies: list[Any] = await pipe.execute(raise_on_error=False)
+        calls = [_fixing(tenant, routes) for tenant in {key.tenant for key in saves} if routes]
+        first = len(calls)
+        for key, save in saves.items():
+            keys, args = _call(key, save)
+            calls.append(("EVALSHA", _SAVE.sha, len(keys), *keys, *args))
+        return (await self._scripts(calls))[first:]
+
+    async def _scripts(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """The replies to script calls (and others that may be repeated), all again after loading the scripts."""
+        replies = await self._link.call(*calls)
         if any(isinstance(reply, NoScriptError) for reply in replies):
-            await self._redis.script_load(_ROUTES.text)
-            await self._redis.script_load(_SAVE.text)
-            return await self._run(saves, routes)
-        if failed := [reply for reply in replies[:first] if isinstance(reply, Exception)]:
-            raise failed[0]
-        return replies[first:]
+            await self._link.call(*(("SCRIPT", "LOAD", script.text) for script in (_SAVE, _ROUTES, _SUBJECTS)))
+            replies = await self._link.call(*calls)
+        return raised(replies)
 
     async def begin(
         self, lane: str, attempt: Attempt, wanted: Sequence[tuple[TerritoryKey, str]]
@@ -154,12 +125,12 @@ class RedisStore:
         places: dict[TerritoryKey, list[int]] = {}
         for number, (key, _order_id) in enumerate(wanted):
             places.setdefault(key, []).append(number)
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for command in first:
-                pipe.execute_command(*command)
-            for key, numbers in places.items():
-                pipe.mget([f"{{{key}}}:final:{wanted[number][1]}" for number in numbers])
-            replies = (await pipe.execute())[len(first) :]
+        calls = list(first)
+        for key, numbers in places.items():
+            calls.append(("MGET", *[f"{{{key}}}:final:{wanted[number][1]}" for number in numbers]))
+        if not calls:
+            return []
+        replies = raised(await self._link.call(*calls))[len(first) :]
         found: list[bytes | None] = [None] * len(wanted)
         for numbers, blobs in zip(places.values(), replies, strict=True):
             for number, blob in zip(numbers, blobs, strict=True):
@@ -168,10 +139,9 @@ class RedisStore:
 
     async def fences(self, keys: Sequence[TerritoryKey]) -> list[tuple[int, str]]:
         """See LaneStore."""
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for key in keys:
-                pipe.hmget(f"{{{key}}}:meta", "sequence", "batch_id")
-            found = await pipe.execute()
+        if not keys:
+            return []
+        found = raised(await self._link.call(*(("HMGET", f"{{{key}}}:meta", "sequence", "batch_id") for key in keys)))
         return [(int(sequence or 0), (batch_id or b"").decode()) for sequence, batch_id in found]
 
     async def finals(self, key: TerritoryKey) -> dict[str, bytes]:
@@ -192,18 +162,17 @@ class RedisStore:
 
     async def due(self, key: TerritoryKey, until_ms: int, limit: int) -> tuple[list[tuple[str, int]], int | None]:
         """See LaneStore."""
-        found = await self._redis.zrange(f"{{{key}}}:timers", 0, limit, withscores=True)
-        timers = [(timer_id.decode(), int(ms)) for timer_id, ms in found]
+        found = await self._link.one("ZRANGE", f"{{{key}}}:timers", 0, limit, "WITHSCORES")
+        timers = [(timer_id.decode(), int(ms)) for timer_id, ms in zip(found[::2], found[1::2], strict=True)]
         due = [timer for timer in timers if timer[1] <= until_ms][:limit]
         return due, (timers[len(due)][1] if len(timers) > len(due) else None)
 
     async def next_due(self, keys: Sequence[TerritoryKey]) -> list[int | None]:
         """See LaneStore."""
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for key in keys:
-                pipe.zrange(f"{{{key}}}:timers", 0, 0, withscores=True)
-            found = await pipe.execute()
-        return [int(one[0][1]) if one else None for one in found]
+        if not keys:
+            return []
+        found = raised(await self._link.call(*(("ZRANGE", f"{{{key}}}:timers", 0, 0, "WITHSCORES") for key in keys)))
+        return [int(one[1]) if one else None for one in found]
 
     async def replace(self, key: TerritoryKey, save: Save) -> None:
         """See LaneStore."""
@@ -232,40 +201,38 @@ class RedisStore:
         await self._redis.setnx(f"fact:{name}", value)
         return await self.known_fact(name) or value
 
+    async def look_up(
+        self, tenant: str, people: Mapping[str, tuple[str, bytes]], fresh: Mapping[str, str], known: Sequence[str]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """See EdgeStore."""
+        asked: list[tuple[Iterable[str], tuple[Any, ...]]] = []
+        if people:
+            keys = [f"subject:{{{tenant}}}:{_hidden(person_id)}" for person_id in people]
+            details = chain.from_iterable(people.values())
+            asked.append((people, ("EVALSHA", _SUBJECTS.sha, len(keys), *keys, f"person:{{{tenant}}}:", *details)))
+        if fresh:
+            asked.append((fresh, _fixing(tenant, fresh)))
+        if known:
+            asked.append((known, ("MGET", *[f"route:{{{tenant}}}:{one}" for one in known])))
+        replies = await self._scripts([call for _ids, call in asked]) if asked else []
+        found = [
+            {one: value.decode() for one, value in zip(ids, reply, strict=True) if value is not None}
+            for (ids, _call), reply in zip(asked, replies, strict=True)
+        ]
+        subjects = found.pop(0) if people else {}
+        return subjects, {one: route for routes in found for one, route in routes.items()}
+
     async def fix_routes(self, tenant: str, routes: Mapping[str, str]) -> dict[str, str]:
         """See EdgeStore."""
-        if not routes:
-            return {}
-        keys = [f"route:{{{tenant}}}:{one}" for one in routes]
-        found = await self._script(_ROUTES, keys, list(routes.values()))
-        return {one: route.decode() for one, route in zip(routes, found, strict=True)}
+        return (await self.look_up(tenant, {}, routes, ()))[1]
 
     async def routes(self, tenant: str, ids: Sequence[str]) -> dict[str, str]:
         """See EdgeStore."""
-        if not ids:
-            return {}
-        found = await self._redis.mget([f"route:{{{tenant}}}:{one}" for one in ids])
-        return {one: route.decode() for one, route in zip(ids, found, strict=True) if route is not None}
+        return (await self.look_up(tenant, {}, {}, ids))[1]
 
     async def subjects(self, tenant: str, people: Mapping[str, tuple[str, bytes]]) -> dict[str, str]:
         """See EdgeStore."""
-        if not people:
-            return {}
-        keys = [f"subject:{{{tenant}}}:{_hidden(person_id)}" for person_id in people]
-        args: list[Any] = [f"person:{{{tenant}}}:"]
-        for proposed, details in people.values():
-            args += (proposed, details)
-        found = await self._script(_SUBJECTS, keys, args)
-        return {one: subject.decode() for one, subject in zip(people, found, strict=True)}
-
-    async def _script(self, script: _Script, keys: Sequence[str], args: Sequence[Any]) -> list[bytes]:
-        call = ("EVALSHA", script.sha, len(keys), *keys, *args)
-        try:
-            found: list[bytes] = await self._redis.execute_command(*call)
-        except NoScriptError:
-            await self._redis.script_load(script.text)
-            found = await self._redis.execute_command(*call)
-        return found
+        return (await self.look_up(tenant, people, {}, ()))[0]
 
     async def person(self, tenant: str, subject_id: str) -> bytes | None:
         """See EdgeStore."""
@@ -279,6 +246,11 @@ class RedisStore:
         if name:
             await self._redis.delete(name)
         return bool(await self._redis.delete(key))
+
+
+def _fixing(tenant: str, routes: Mapping[str, str]) -> tuple[Any, ...]:
+    keys = [f"route:{{{tenant}}}:{one}" for one in routes]
+    return ("EVALSHA", _ROUTES.sha, len(keys), *keys, *routes.values())
 
 
 def _hidden(person_id: str) -> str:
