@@ -74,10 +74,11 @@ def _worth_a_look(territory: Territory, now: datetime) -> list[Order]:
     orders, unmatched = territory.orders, territory.unmatched
     chosen = [orders[order_id] for order_id in unmatched]
     freed = territory.freed_trades
-    free = [one for one in territory.technicians.values() if freed and _is_free(one, freed)]
-    if free:
+    old = []
+    if freed and len(territory.waiting) > len(unmatched):
         old = [orders[order_id] for order_id in territory.waiting if order_id not in unmatched]
         old = [order for order in old if any(need.trade in freed for need in order.requirements)]
+    if old and (free := [one for one in territory.technicians.values() if _is_free(one, freed)]):
         chosen += _takeable(sorted(old, key=priority), free, now)
     return sorted(chosen, key=priority)
 
@@ -114,7 +115,8 @@ def _can(technician: Technician, need: Requirement, path: tuple[str, ...], now: 
 
 
 def _solve(draft: Draft, orders: list[Order]) -> None:
-    found = match(orders, draft.territory.technicians, draft.policy, draft.now)
+    territory = draft.territory
+    found = match(orders, territory.technicians, draft.policy, draft.now, territory.pool)
     given: dict[str, list[Given]] = {}
     for one in found.given:
         given.setdefault(one.order_id, []).append(one)
