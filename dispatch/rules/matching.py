@@ -19,7 +19,7 @@ import msgspec
 from dispatch.models.policy import URGENCIES
 from dispatch.rules import matching_constraints as hard
 from dispatch.rules import matching_scores as soft
-from dispatch.rules.matching_board import Board, Place
+from dispatch.rules.matching_board import Board, Place, tables
 from dispatch.rules.matching_constraints import Hard
 from dispatch.rules.matching_pool import Pool, Soft
 from dispatch.rules.matching_solver import Row, assign
@@ -110,7 +110,7 @@ def match(
     """
     pool = Pool() if pool is None else pool
     pool.look(technicians, policy.areas, now)
-    board = Board(pool, HARD, SOFT, policy.document.matching.weights, CANDIDATES)
+    board = Board(pool, tables(HARD, SOFT, policy.document.matching.weights, CANDIDATES))
     places = [place for number, order in enumerate(orders) for place in board.places(order, number)]
     if not places:
         return Round()
@@ -127,7 +127,7 @@ def _winners(board: Board, places: Sequence[Place]) -> Sequence[int | None]:
     if len(set(wanted)) == len(wanted):
         return first  # no two want the same: all who can be served are, each by the cheapest
     rows = [Row(each.order_number, each.mask, _weight(each.order), each.group.number) for each in places]
-    return assign(rows, board.totals(), board.pool.free, board.weights.load)
+    return assign(rows, board.totals(), board.pool.free, board.tables.weights.load)
 
 
 def _priority(place: Place) -> tuple[int, int, datetime, str]:
@@ -140,7 +140,7 @@ def _weight(order: Order) -> int:
 
 
 def _given(board: Board, places: Sequence[Place], winners: Sequence[int | None]) -> tuple[Given, ...]:
-    pool, price = board.pool, board.weights.load
+    pool, price = board.pool, board.tables.weights.load
     before: dict[int, int] = {}
     given: list[Given] = []
     for place, winner in zip(places, winners, strict=True):

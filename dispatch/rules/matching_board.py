@@ -5,7 +5,6 @@ that does not depend on what else an order has been through is worked out once p
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -22,27 +21,55 @@ from dispatch.rules.state import Data, Order, Requirement
 Rules = Sequence[tuple[str, Hard]]
 
 
+class Tables(NamedTuple):
+    """What holds on every board: the hard rules by what they read, the soft scores with their weights.
+
+    ``standing`` are the rules whose answers stay from round to round, ``lasting`` those of them that waiting does
+    not cure, ``live`` the others that do not read the single order, ``of_order`` those that do. ``limit`` is how
+    many candidates of a place are listed.
+    """
+
+    standing: Rules
+    lasting: Rules
+    live: Rules
+    of_order: Rules
+    soft: Sequence[tuple[str, Soft]]
+    weights: Weights
+    limit: int
+
+
+def tables(hard: Mapping[str, Hard], soft: Mapping[str, Soft], weights: Weights, limit: int) -> Tables:
+    """Sort the hard rules by what they read. In the table they stand in this order too: standing, live, of_order."""
+    rules = list(hard.items())
+    standing = [(name, rule) for name, rule in rules if not (rule.live or rule.of_order)]
+    return Tables(
+        standing=standing,
+        lasting=[(name, rule) for name, rule in standing if not rule.temporary],
+        live=[(name, rule) for name, rule in rules if rule.live],
+        of_order=[(name, rule) for name, rule in rules if rule.of_order],
+        soft=list(soft.items()),
+        weights=weights,
+        limit=limit,
+    )
+
+
 class Group:
     """Places of one need at one spot: they cost the same."""
 
-    def __init__(self, board: "Board", number: int, ask: Ask, need: Need) -> None:
+    def __init__(self, number: int, ask: Ask, need: Need, pool: Pool, tables: Tables) -> None:
         """The group is row ``number`` of the board's matrix of totals."""
-        self.board = board
         self.number = number
         self.ask = ask
         self.need = need
-        self.eligible, self.excluded = board.exclude(need.standing, board.live_rules, ask)
+        self.eligible, self.excluded = exclude(pool, need.standing, tables.live, ask)
         if need.excluded:
             self.excluded = need.excluded | self.excluded
-        self._candidates: dict[int, list[Data]] = {}
-
-    @cached_property
-    def ranking(self) -> list[Ranked]:
-        """The eligible technicians by (total, id)."""
-        board, need = self.board, self.need
         numbers = need.numbers if self.eligible == need.standing else list(bits(self.eligible))
-        rows = [board.pool.costs(name, score, self.ask) for name, score in board.soft]
-        return ranked(board.weights, numbers, [[row[number] for number in numbers] for row in rows])
+        rows = [pool.costs(name, score, ask) for name, score in tables.soft]
+        self.ranking = ranked(tables.weights, numbers, [[row[number] for number in numbers] for row in rows])
+        self._ids = pool.ids
+        self._limit = tables.limit
+        self._candidates: dict[int, list[Data]] = {}
 
     def best(self, mask: int) -> Sequence[Ranked]:
         """The ranking of the technicians in ``mask``, all of them eligible."""
@@ -54,8 +81,7 @@ class Group:
         """The best of the technicians in ``mask``, all of them eligible, by (total, id), as JSON values."""
         found = self._candidates.get(mask)
         if found is None:
-            best = self.best(mask)[: self.board.limit]
-            found = self._candidates[mask] = as_data(self.board.pool.ids, best)
+            found = self._candidates[mask] = as_data(self._ids, self.best(mask)[: self._limit])
         return found
 
 
@@ -80,22 +106,10 @@ class Place(NamedTuple):
 class Board:
     """All places of a round over one pool. Add every order first, then read the rest."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        hard: Mapping[str, Hard],
-        soft: Mapping[str, Soft],
-        weights: Weights,
-        limit: int,
-    ) -> None:
-        """An empty board with the tables that hold on it; it lists ``limit`` candidates of each place."""
+    def __init__(self, pool: Pool, tables: Tables) -> None:
+        """An empty board with the tables that hold on it."""
         self.pool = pool
-        self.soft = list(soft.items())
-        self.limit = limit
-        self.weights = weights
-        self.standing_rules: Rules = [(name, rule) for name, rule in hard.items() if not (rule.live or rule.of_order)]
-        self.live_rules: Rules = [(name, rule) for name, rule in hard.items() if rule.live]
-        self.order_rules: Rules = [(name, rule) for name, rule in hard.items() if rule.of_order]
+        self.tables = tables
         self.groups: list[Group] = []
         self._groups: dict[Hashable, Group] = {}
 
@@ -113,28 +127,11 @@ class Board:
             mask, barred, excluded = group.eligible, 0, group.excluded
             if asked or crew:
                 ask = replace(group.ask, asked=asked, crew=crew)
-                mask, more = self.exclude(mask, self.order_rules, ask)
+                mask, more = exclude(self.pool, mask, self.tables.of_order, ask)
                 excluded = excluded | more
-                barred = self.pool.everyone & ~self.allowed(self.order_rules, ask)
+                barred = self.pool.everyone & ~allowed(self.pool, self.tables.of_order, ask)
             found.append(Place(order, order_number, number, turn, requirement, group, barred, mask, excluded))
         return found
-
-    def allowed(self, rules: Rules, ask: Ask) -> int:
-        """Who meets all the rules."""
-        found = self.pool.everyone
-        for name, rule in rules:
-            found &= self.pool.mask(name, rule, ask)
-        return found
-
-    def exclude(self, remaining: int, rules: Rules, ask: Ask) -> tuple[int, dict[str, Data]]:
-        """Who is left of ``remaining``, and the others by the first rule that they fail."""
-        excluded: dict[str, Data] = {}
-        for name, rule in rules:
-            failed = remaining & ~self.pool.mask(name, rule, ask)
-            if failed:
-                excluded[name] = self.pool.sample(failed)
-                remaining ^= failed
-        return remaining, excluded
 
     def _spot(self, order: Order) -> tuple[tuple[str, ...], Point | None]:
         """Where the work is: the areas around it that somebody serves by name, and its coordinates.
@@ -153,15 +150,14 @@ class Board:
             need = self.pool.needs.get(needed)
             if need is None:
                 need = self.pool.needs[needed] = self._need(ask)
-            found = self._groups[needed, point] = Group(self, len(self.groups), ask, need)
+            found = self._groups[needed, point] = Group(len(self.groups), ask, need, self.pool, self.tables)
             self.groups.append(found)
         return found
 
     def _need(self, ask: Ask) -> Need:
         """Ask the rules whose answers stay from round to round."""
-        standing, excluded = self.exclude(self.pool.everyone, self.standing_rules, ask)
-        lasting_rules = [(name, rule) for name, rule in self.standing_rules if not rule.temporary]
-        return Need(standing, list(bits(standing)), excluded, self.allowed(lasting_rules, ask))
+        standing, excluded = exclude(self.pool, self.pool.everyone, self.tables.standing, ask)
+        return Need(standing, list(bits(standing)), excluded, allowed(self.pool, self.tables.lasting, ask))
 
     def totals(self) -> Ints:
         """The weighted sums of the soft scores, groups by technicians; nothing of those who are not eligible."""
@@ -171,3 +167,22 @@ class Board:
                 totals, numbers, *_ = zip(*group.ranking, strict=True)
                 row[list(numbers)] = totals
         return found
+
+
+def allowed(pool: Pool, rules: Rules, ask: Ask) -> int:
+    """Who meets all the rules."""
+    found = pool.everyone
+    for name, rule in rules:
+        found &= pool.mask(name, rule, ask)
+    return found
+
+
+def exclude(pool: Pool, remaining: int, rules: Rules, ask: Ask) -> tuple[int, dict[str, Data]]:
+    """Who is left of ``remaining``, and the others by the first rule that they fail."""
+    excluded: dict[str, Data] = {}
+    for name, rule in rules:
+        failed = remaining & ~pool.mask(name, rule, ask)
+        if failed:
+            excluded[name] = pool.sample(failed)
+            remaining ^= failed
+    return remaining, excluded
