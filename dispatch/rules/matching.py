@@ -83,7 +83,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
     order_id: str
     place: int
-    candidates: list[Data]
+    candidates: list[soft.Candidate]
     eligible: int
     excluded: dict[str, Data]
     anyone_left: bool

@@ -14,7 +14,7 @@ from dispatch.models.policy import Weights
 from dispatch.rules.geometry import Point
 from dispatch.rules.matching_constraints import Ask, Hard
 from dispatch.rules.matching_pool import Need, Pool, Soft, bits
-from dispatch.rules.matching_scores import Ranked, as_data, ranked
+from dispatch.rules.matching_scores import Candidate, Ranked, candidates, ranked
 from dispatch.rules.matching_solver import Ints
 from dispatch.rules.state import Data, Order, Requirement
 
@@ -69,7 +69,7 @@ class Group:
         self.ranking = ranked(tables.weights, numbers, [[row[number] for number in numbers] for row in rows])
         self._ids = pool.ids
         self._limit = tables.limit
-        self._candidates: dict[int, list[Data]] = {}
+        self._candidates: dict[int, list[Candidate]] = {}
 
     def best(self, mask: int) -> Sequence[Ranked]:
         """The ranking of the technicians in ``mask``, all of them eligible."""
@@ -77,11 +77,11 @@ class Group:
             return self.ranking
         return [one for one in self.ranking if mask >> one[1] & 1]
 
-    def candidates(self, mask: int) -> list[Data]:
-        """The best of the technicians in ``mask``, all of them eligible, by (total, id), as JSON values."""
+    def candidates(self, mask: int) -> list[Candidate]:
+        """The best of the technicians in ``mask``, all of them eligible, by (total, id)."""
         found = self._candidates.get(mask)
         if found is None:
-            found = self._candidates[mask] = as_data(self._ids, self.best(mask)[: self._limit])
+            found = self._candidates[mask] = candidates(self._ids, self.best(mask)[: self._limit])
         return found
 
 
@@ -115,7 +115,7 @@ class Board:
 
     def places(self, order: Order, order_number: int) -> list[Place]:
         """The open places of an order, in order of place."""
-        opened = order.open_places()
+        opened = _opened(order)
         if not opened:
             return []
         path, point = self._spot(order)
@@ -167,6 +167,14 @@ class Board:
                 totals, numbers, *_ = zip(*group.ranking, strict=True)
                 row[list(numbers)] = totals
         return found
+
+
+def _opened(order: Order) -> Sequence[tuple[int, Requirement]]:
+    """The open places of an order; most orders are new, and need one person."""
+    needs = order.requirements
+    if not order.legs and len(needs) == 1 and needs[0].count == 1:
+        return ((0, needs[0]),)
+    return order.open_places()
 
 
 def allowed(pool: Pool, rules: Rules, ask: Ask) -> int:

@@ -46,8 +46,8 @@ class Soft(NamedTuple):
     """A row of the table of soft scores: what giving a place to each technician costs, lower is better.
 
     ``reads`` gives what the costs depend on besides the technicians and where they are, so that equal questions
-    are answered once. ``live`` marks costs that change with what technicians are given, or with time: these are
-    asked anew in every round.
+    are answered once. ``live`` marks costs that change with what technicians are given, or with time, and read
+    nothing of the place: these are asked once in every round.
     """
 
     costs: Callable[["Pool", Ask], Row]
@@ -88,7 +88,7 @@ class Pool:
         else:
             self._begin(present, areas, now)
         self.now = now
-        self._live_costs: dict[tuple[str, Hashable], Row] = {}
+        self._live_costs: dict[str, Row] = {}
         self._samples: dict[int, Data] = {}
         self._seen = present
 
@@ -150,13 +150,16 @@ class Pool:
 
     def costs(self, name: str, score: Soft, ask: Ask) -> Row:
         """What the score of this name says of everybody."""
+        if score.live:
+            if name not in self._live_costs:
+                self._live_costs[name] = score.costs(self, ask)
+            return self._live_costs[name]
         question = name, score.reads(ask)
-        known = self._live_costs if score.live else self._costs
-        found = known.get(question)
+        found = self._costs.get(question)
         if found is None:
             if len(self._costs) * len(self.ids) > KEPT_ENTRIES:
                 self._costs.clear()
-            found = known[question] = score.costs(self, ask)
+            found = self._costs[question] = score.costs(self, ask)
         return found
 
     def levels(self, trade: str) -> Row:

@@ -6,6 +6,7 @@ A score says what giving a place to each technician of the pool costs: lower is 
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,12 +14,32 @@ from dispatch.models.policy import Weights
 from dispatch.rules.geometry import EARTH_RADIUS_M
 from dispatch.rules.matching_constraints import Ask
 from dispatch.rules.matching_pool import Pool, Row, us_of
-from dispatch.rules.state import Data
 
 Floats = NDArray[np.float64]
 
 Ranked = tuple[int, int, int, int, int, int]
 """A technician who may take a place: total, number, and the terms travel, load, level and idle."""
+
+
+class Terms(msgspec.Struct, frozen=True, gc=False):
+    """What each score says of a technician for a place."""
+
+    travel: int
+    load: int
+    level: int
+    idle: int
+
+
+class Candidate(msgspec.Struct, frozen=True, gc=False):
+    """Somebody who could have a place; ``total`` is the sum of ``terms`` with the policy's weights.
+
+    A struct and not a dict, for there are many, and the garbage collector need not look at them.
+    """
+
+    technician: str
+    terms: Terms
+    total: int
+
 
 IDLE_CAP_MIN = 480
 """Whoever has been given nothing for eight hours, or never, counts as idle for this long."""
@@ -75,14 +96,10 @@ def ranked(weights: Weights, numbers: Iterable[int], columns: Sequence[Iterable[
     return found
 
 
-def as_data(ids: Sequence[str], best: Iterable[Ranked]) -> list[Data]:
-    """Ranked technicians as JSON values."""
+def candidates(ids: Sequence[str], best: Iterable[Ranked]) -> list[Candidate]:
+    """Ranked technicians as an evaluation lists them."""
     return [
-        {
-            "technician": ids[number],
-            "terms": {"travel": travel, "load": load, "level": level, "idle": idle},
-            "total": total,
-        }
+        Candidate(ids[number], Terms(travel, load, level, idle), total)
         for total, number, travel, load, level, idle in best
     ]
 
