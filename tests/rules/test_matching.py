@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
 from dispatch.models.policy import URGENCIES, Weights
+from dispatch.rules import matching_pool
 from dispatch.rules.matching import HARD, SOFT, URGENCY_WEIGHTS, match
+from dispatch.rules.matching_pool import Pool
 from dispatch.rules.matching_scores import EARTH_RADIUS_M, UNKNOWN_TRAVEL_HM, haversine_m
 from dispatch.rules.matching_solver import Row, assign
 from dispatch.rules.state import Certificate, Leg, Order, Owner, Requirement, Serves, Shift, Skill, Technician
@@ -620,3 +622,71 @@ def test_the_solver_serves_and_costs_like_brute_force_even_with_many_gates(data)
     in_waves = assign(rows, totals, free, price, gate_limit=0)
     assert is_allowed(in_waves)
     assert all(who is None or row.allowed >> who & 1 for row, who in zip(rows, in_waves, strict=True))
+
+
+# What a pool remembers changes nothing
+
+MOMENTS = (None, NOW - HOUR, NOW, NOW + timedelta(minutes=1), NOW + HOUR)
+CHANGES = {
+    "load": st.lists(st.sampled_from("xyz"), max_size=2).map(tuple),
+    "last_given_at": st.sampled_from(MOMENTS),
+    "capacity_open": st.integers(0, 3),
+    "shifts": st.sampled_from([ON_DUTY, ()]),
+    "status": st.sampled_from(["active", "suspended"]),
+    "removed": st.booleans(),
+    "lat": st.sampled_from([None, 39.905]),
+    "lon": st.sampled_from([None, 116.3]),
+    "area_id": st.sampled_from([None, "south", "unmapped"]),
+    "home_area": st.sampled_from([None, "north", "library"]),
+    "serves": st.sampled_from([(), (Serves(area="north"),), (Serves(area="campus"),)]),
+    "skills": st.lists(
+        st.builds(
+            Skill,
+            trade=st.sampled_from(TRADES),
+            level=st.integers(1, 3),
+            valid_from=st.sampled_from(MOMENTS),
+            valid_to=st.sampled_from(MOMENTS),
+        ),
+        max_size=2,
+    ).map(tuple),
+    "certificates": st.sampled_from(MOMENTS).map(lambda at: (Certificate(type="gas", expires=at),)),
+}
+
+
+@settings(max_examples=150, deadline=None)
+@given(worlds(orders=5, technicians=4, crews=2), st.data())
+def test_a_pool_kept_from_round_to_round_decides_as_a_new_one(world, data):
+    jobs, people = world
+    certified = Requirement(trade="gas", certificates=("gas",))
+    jobs = [*jobs, order("certified", requirements=(certified,))]
+    pool, known, now, policy = Pool(), {each.id: each for each in people}, NOW, POLICY
+    for _ in range(data.draw(st.integers(2, 5))):
+        now += data.draw(st.sampled_from([timedelta(0), timedelta(seconds=20), timedelta(minutes=1), HOUR, -HOUR]))
+        for name in data.draw(st.sets(st.sampled_from([*known, "t0", "t7"]), max_size=3)):
+            field = data.draw(st.sampled_from(list(CHANGES)))
+            known[name] = replace(known.get(name, technician(name)), **{field: data.draw(CHANGES[field])})
+        if data.draw(st.booleans()):
+            policy = FakePolicy(
+                dict(AREAS) | data.draw(st.sampled_from([{}, {"north": Node(("campus",), 39.8, 116.3)}]))
+            )
+        waiting = [job for job in jobs if data.draw(st.booleans())]
+        assert match(waiting, known, policy, now, pool) == match(waiting, known, policy, now)
+
+
+def test_a_pool_forgets_costs_before_they_are_too_many(monkeypatch):
+    monkeypatch.setattr(matching_pool, "KEPT_ENTRIES", 8)
+    pool, people = Pool(), {each.id: each for each in (technician("a", home_area="north"), technician("b"))}
+    for number in range(20):
+        where = {"area_path": ["campus"], "lat": 39.9 + number / 1000, "lon": 116.3}
+        jobs = [order("job", location=where)]
+        assert match(jobs, people, POLICY, NOW, pool) == match(jobs, people, POLICY, NOW)
+        assert len(pool._costs) * len(people) <= 8 + len(people)
+
+
+def test_a_pool_that_failed_half_way_begins_anew():
+    pool, people = Pool(), {"a": technician("a")}
+    jobs = [order("job")]
+    match(jobs, people, POLICY, NOW, pool)
+    with pytest.raises(TypeError):
+        match(jobs, {"a": technician("a", load=None)}, POLICY, NOW, pool)
+    assert match(jobs, people, POLICY, NOW, pool) == match(jobs, people, POLICY, NOW)
