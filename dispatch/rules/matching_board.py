@@ -115,7 +115,7 @@ class Board:
 
     def places(self, order: Order, order_number: int) -> list[Place]:
         """The open places of an order, in order of place."""
-        opened = _opened(order)
+        opened = open_places(order)
         if not opened:
             return []
         path, point = self._spot(order)
@@ -169,14 +169,6 @@ class Board:
         return found
 
 
-def _opened(order: Order) -> Sequence[tuple[int, Requirement]]:
-    """The open places of an order; most orders are new, and need one person."""
-    needs = order.requirements
-    if not order.legs and len(needs) == 1 and needs[0].count == 1:
-        return ((0, needs[0]),)
-    return order.open_places()
-
-
 def allowed(pool: Pool, rules: Rules, ask: Ask) -> int:
     """Who meets all the rules."""
     found = pool.everyone
@@ -194,3 +186,11 @@ def exclude(pool: Pool, remaining: int, rules: Rules, ask: Ask) -> tuple[int, di
             excluded[name] = pool.sample(failed)
             remaining ^= failed
     return remaining, excluded
+
+
+def open_places(order: Order) -> Sequence[tuple[int, Requirement]]:
+    """The open places of an order; most orders are new, and need one person."""
+    needs = order.requirements
+    if not order.legs and len(needs) == 1 and needs[0].count == 1:
+        return ((0, needs[0]),)
+    return order.open_places()

@@ -673,6 +673,26 @@ def test_a_pool_kept_from_round_to_round_decides_as_a_new_one(world, data):
         assert match(waiting, known, policy, now, pool) == match(waiting, known, policy, now)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"skills": (Skill(trade="gas", level=1, valid_to=NOW + HOUR),)},
+        {"skills": (Skill(trade="gas", level=1, valid_from=NOW + HOUR),)},
+        {"certificates": (Certificate(type="gas", expires=NOW + HOUR),)},
+    ],
+)
+def test_a_pool_answers_anew_when_a_skill_or_certificate_begins_or_ends(changes):
+    gas = {"skills": (Skill(trade="gas", level=1),), "certificates": (Certificate(type="gas"),)}
+    people = {"a": technician("a", **{**gas, **changes})}
+    jobs = [order("job", requirements=(Requirement(trade="gas", certificates=("gas",)),))]
+    pool, given_at = Pool(), []
+    for now in (NOW, NOW + HOUR - timedelta(seconds=1), NOW + HOUR, NOW + 2 * HOUR, NOW):
+        found = match(jobs, people, POLICY, now, pool)
+        assert found == match(jobs, people, POLICY, now)
+        given_at.append(bool(found.given))
+    assert given_at in ([True, True, False, False, True], [False, False, True, True, False])
+
+
 def test_a_pool_forgets_costs_before_they_are_too_many(monkeypatch):
     monkeypatch.setattr(matching_pool, "KEPT_ENTRIES", 8)
     pool, people = Pool(), {each.id: each for each in (technician("a", home_area="north"), technician("b"))}
