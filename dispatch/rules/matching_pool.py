@@ -30,6 +30,9 @@ EXAMPLES = 3
 KEPT_ENTRIES = 65_536
 """How many costs are kept from round to round: rows times technicians. More than that, and all are forgotten."""
 
+KEPT_ANSWERS = 10_000
+"""How many needs, sets and spots are kept from round to round. More than that, and all are forgotten."""
+
 Row = list[int]
 """A whole number for each technician."""
 
@@ -82,8 +85,9 @@ class Pool:
         before, present = self._seen, list(technicians.values())
         self._seen = []  # should this fail half way, the next look begins anew
         changed = [(old, new) for old, new in zip(before, present, strict=False) if old is not new]
-        is_valid = len(before) == len(present) and areas is self.areas and self._since <= now < self._until
-        if is_valid and all(old.id == new.id and _standing(old) == _standing(new) for old, new in changed):
+        is_known = len(before) == len(present) and areas is self.areas and self._since <= now < self._until
+        is_small = len(self.needs) + len(self._masks) + len(self._spots) <= KEPT_ANSWERS
+        if is_known and is_small and all(old.id == new.id and _standing(old) == _standing(new) for old, new in changed):
             self._update(changed)
         else:
             self._begin(present, areas, now)

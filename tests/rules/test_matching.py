@@ -703,6 +703,17 @@ def test_a_pool_forgets_costs_before_they_are_too_many(monkeypatch):
         assert len(pool._costs) * len(people) <= 8 + len(people)
 
 
+def test_a_pool_forgets_answers_before_they_are_too_many(monkeypatch):
+    monkeypatch.setattr(matching_pool, "KEPT_ANSWERS", 8)
+    pool, people = Pool(), {"a": technician("a", certificates=(Certificate(type="paper-3"),))}
+    for number in range(20):
+        jobs = [order("job", requirements=(Requirement(trade="plumbing", certificates=(f"paper-{number}",)),))]
+        found = match(jobs, people, POLICY, NOW, pool)
+        assert found == match(jobs, people, POLICY, NOW)
+        assert bool(found.given) == (number == 3)
+        assert len(pool.needs) <= 8
+
+
 def test_a_pool_that_failed_half_way_begins_anew():
     pool, people = Pool(), {"a": technician("a")}
     jobs = [order("job")]
