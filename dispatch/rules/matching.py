@@ -19,9 +19,9 @@ import msgspec
 from dispatch.models.policy import URGENCIES
 from dispatch.rules import matching_constraints as hard
 from dispatch.rules import matching_scores as soft
-from dispatch.rules.matching_board import Board, Place, Soft
+from dispatch.rules.matching_board import Board, Place, tables
 from dispatch.rules.matching_constraints import Hard
-from dispatch.rules.matching_pool import Pool
+from dispatch.rules.matching_pool import Pool, Soft
 from dispatch.rules.matching_solver import Row, assign
 from dispatch.rules.matching_words import why
 from dispatch.rules.policy import Policy
@@ -33,17 +33,17 @@ HARD: dict[str, Hard] = {
     "certificates": Hard(hard.certificates, lambda ask: ask.requirement.certificates),
     "area": Hard(hard.area, lambda ask: ask.area_path),
     "on_shift": Hard(hard.on_shift, lambda _: None, temporary=True),
-    "capacity": Hard(hard.capacity, lambda _: None, temporary=True),
+    "capacity": Hard(hard.capacity, lambda _: None, temporary=True, live=True),
     "asked_before": Hard(hard.asked_before, lambda ask: ask.asked, of_order=True),
     "crew": Hard(hard.crew, lambda ask: ask.crew, of_order=True),
 }
 """What must hold, in the order in which it is asked: the first rule that fails names the exclusion."""
 
 SOFT: dict[str, Soft] = {
-    "travel": soft.travel,
-    "load": soft.load,
-    "level": soft.level,
-    "idle": soft.idle,
+    "travel": Soft(soft.travel, lambda ask: ask.point),
+    "load": Soft(soft.load, lambda _: None, live=True),
+    "level": Soft(soft.level, lambda ask: (ask.requirement.trade, ask.requirement.min_level)),
+    "idle": Soft(soft.idle, lambda _: None, live=True),
 }
 """What is preferred: whole numbers, lower is better, summed with the policy's weights of the same names."""
 
@@ -83,7 +83,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
     order_id: str
     place: int
-    candidates: list[Data]
+    candidates: list[soft.Candidate]
     eligible: int
     excluded: dict[str, Data]
     anyone_left: bool
@@ -96,20 +96,38 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     evaluations: tuple[Evaluation, ...] = ()
 
 
-def match(orders: Sequence[Order], technicians: Mapping[str, Technician], policy: Policy, now: datetime) -> Round:
+def match(
+    orders: Sequence[Order],
+    technicians: Mapping[str, Technician],
+    policy: Policy,
+    now: datetime,
+    pool: Pool | None = None,
+) -> Round:
     """Give the open places of ``orders`` to ``technicians``; an order without an open place is passed over.
 
-    The result depends on the values alone, not on the order in which they are passed.
+    The result depends on the values alone, not on the order in which they are passed, nor on what ``pool``, which
+    is kept from round to round to save work, has seen before.
     """
-    pool = Pool(technicians.values(), policy.areas, now)
-    board = Board(pool, HARD, SOFT, policy.document.matching.weights, CANDIDATES)
+    pool = Pool() if pool is None else pool
+    pool.look(technicians, policy.areas, now)
+    board = Board(pool, tables(HARD, SOFT, policy.document.matching.weights, CANDIDATES))
     places = [place for number, order in enumerate(orders) for place in board.places(order, number)]
     if not places:
         return Round()
     places.sort(key=_priority)
-    rows = [Row(each.order_number, each.mask, _weight(each.order), each.group.number) for each in places]
-    winners = assign(rows, board.totals, pool.free, board.weights.load)
+    winners = _winners(board, places)
     return Round(given=_given(board, places, winners), evaluations=_evaluations(places, winners))
+
+
+def _winners(board: Board, places: Sequence[Place]) -> Sequence[int | None]:
+    """The technician of each place, None for a place that nobody gets."""
+    ranked = [place.group.best(place.mask) for place in places]
+    first = [best[0][1] if best else None for best in ranked]
+    wanted = [winner for winner in first if winner is not None]
+    if len(set(wanted)) == len(wanted):
+        return first  # no two want the same: all who can be served are, each by the cheapest
+    rows = [Row(each.order_number, each.mask, _weight(each.order), each.group.number) for each in places]
+    return assign(rows, board.totals(), board.pool.free, board.tables.weights.load)
 
 
 def _priority(place: Place) -> tuple[int, int, datetime, str]:
@@ -122,16 +140,17 @@ def _weight(order: Order) -> int:
 
 
 def _given(board: Board, places: Sequence[Place], winners: Sequence[int | None]) -> tuple[Given, ...]:
-    pool, price = board.pool, board.weights.load
-    pairs = [(place, winner) for place, winner in zip(places, winners, strict=True) if winner is not None]
-    costs = board.terms_of([place.group.number for place, _ in pairs], [winner for _, winner in pairs])
-    before = [0] * len(pool.ids)
+    pool, price = board.pool, board.tables.weights.load
+    before: dict[int, int] = {}
     given: list[Given] = []
-    for (place, winner), (terms, alone) in zip(pairs, costs, strict=True):
-        terms["load"] += before[winner]
-        total = alone + price * before[winner]
-        before[winner] += 1
-        is_placed = place.group.ask.point is not None and pool.points[winner] is not None
+    for place, winner in zip(places, winners, strict=True):
+        if winner is None:
+            continue
+        group, more = place.group, before.get(winner, 0)
+        before[winner] = more + 1
+        alone, _, travel, load, level, idle = next(one for one in group.ranking if one[1] == winner)
+        total, terms = alone + price * more, {"travel": travel, "load": load + more, "level": level, "idle": idle}
+        is_placed = group.ask.point is not None and pool.points[winner] is not None
         given.append(
             Given(
                 order_id=place.order.id,

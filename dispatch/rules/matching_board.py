@@ -4,10 +4,8 @@ Places that need the same, at the same spot, in areas that the same people serve
 that does not depend on what else an order has been through is worked out once per group.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from functools import cached_property
-from itertools import repeat
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
@@ -15,61 +13,75 @@ from msgspec.structs import replace
 from dispatch.models.policy import Weights
 from dispatch.rules.geometry import Point
 from dispatch.rules.matching_constraints import Ask, Hard
-from dispatch.rules.matching_pool import Pool
-from dispatch.rules.matching_scores import Ints
-from dispatch.rules.matching_solver import unpack
+from dispatch.rules.matching_pool import Need, Pool, Soft, bits
+from dispatch.rules.matching_scores import Candidate, Ranked, candidates, ranked
+from dispatch.rules.matching_solver import Ints
 from dispatch.rules.state import Data, Order, Requirement
 
-Soft = Callable[[Pool, Sequence[Ask]], Ints]
 Rules = Sequence[tuple[str, Hard]]
 
-_LAST = np.iinfo(np.int64).max
 
+class Tables(NamedTuple):
+    """What holds on every board: the hard rules by what they read, the soft scores with their weights.
 
-class Need:
-    """What people must meet whatever else the order has been through, and who does.
-
-    ``eligible`` are those who meet it all, ``excluded`` the others by rule, ``lasting`` those who meet what
-    waiting cannot cure.
+    ``standing`` are the rules whose answers stay from round to round, ``lasting`` those of them that waiting does
+    not cure, ``live`` the others that do not read the single order, ``of_order`` those that do. ``limit`` is how
+    many candidates of a place are listed.
     """
 
-    def __init__(self, board: "Board", ask: Ask) -> None:
-        """Ask the rules that do not read the single order."""
-        pool = board.pool
-        self.eligible, self.excluded = exclude(pool, pool.everyone, board.shared_rules, ask)
-        self.lasting = pool.everyone
-        for name, rule in board.lasting_rules:
-            self.lasting &= pool.mask(name, rule, ask)
+    standing: Rules
+    lasting: Rules
+    live: Rules
+    of_order: Rules
+    soft: Sequence[tuple[str, Soft]]
+    weights: Weights
+    limit: int
+
+
+def tables(hard: Mapping[str, Hard], soft: Mapping[str, Soft], weights: Weights, limit: int) -> Tables:
+    """Sort the hard rules by what they read. In the table they stand in this order too: standing, live, of_order."""
+    rules = list(hard.items())
+    standing = [(name, rule) for name, rule in rules if not (rule.live or rule.of_order)]
+    return Tables(
+        standing=standing,
+        lasting=[(name, rule) for name, rule in standing if not rule.temporary],
+        live=[(name, rule) for name, rule in rules if rule.live],
+        of_order=[(name, rule) for name, rule in rules if rule.of_order],
+        soft=list(soft.items()),
+        weights=weights,
+        limit=limit,
+    )
 
 
 class Group:
     """Places of one need at one spot: they cost the same."""
 
-    def __init__(self, board: "Board", number: int, ask: Ask, need: Need) -> None:
-        """The group is row ``number`` of the board's matrices."""
-        self.board = board
+    def __init__(self, number: int, ask: Ask, need: Need, pool: Pool, tables: Tables) -> None:
+        """The group is row ``number`` of the board's matrix of totals."""
         self.number = number
         self.ask = ask
         self.need = need
-        self._candidates: dict[int, list[Data]] = {}
+        self.eligible, self.excluded = exclude(pool, need.standing, tables.live, ask)
+        if need.excluded:
+            self.excluded = need.excluded | self.excluded
+        numbers = need.numbers if self.eligible == need.standing else list(bits(self.eligible))
+        rows = [pool.costs(name, score, ask) for name, score in tables.soft]
+        self.ranking = ranked(tables.weights, numbers, [[row[number] for number in numbers] for row in rows])
+        self._ids = pool.ids
+        self._limit = tables.limit
+        self._candidates: dict[int, list[Candidate]] = {}
 
-    def candidates(self, mask: int) -> list[Data]:
-        """The best of the technicians in ``mask``, all of them eligible, by (total, id), as JSON values."""
+    def best(self, mask: int) -> Sequence[Ranked]:
+        """The ranking of the technicians in ``mask``, all of them eligible."""
+        if mask == self.eligible:
+            return self.ranking
+        return [one for one in self.ranking if mask >> one[1] & 1]
+
+    def candidates(self, mask: int) -> list[Candidate]:
+        """The best of the technicians in ``mask``, all of them eligible, by (total, id)."""
         found = self._candidates.get(mask)
         if found is None:
-            board, count = self.board, self.need.eligible.bit_count()
-            best, terms, totals = (part[self.number][:count] for part in board.best)
-            if mask != self.need.eligible:
-                ranked = board.ranking[self.number, :count].tolist()
-                best = [each for each in ranked if mask >> each & 1][: board.limit]
-                terms = board.terms[:, self.number, best].T.tolist()
-                totals = board.totals[self.number, best].tolist()
-            ids = board.pool.ids
-            named: Iterator[dict[str, int]] = map(dict, map(zip, repeat(board.names), terms))
-            found = self._candidates[mask] = [
-                {"technician": ids[each], "terms": values, "total": total}
-                for each, values, total in zip(best, named, totals, strict=True)
-            ]
+            found = self._candidates[mask] = candidates(self._ids, self.best(mask)[: self._limit])
         return found
 
 
@@ -92,33 +104,18 @@ class Place(NamedTuple):
 
 
 class Board:
-    """All places of a round over one pool. Add every order first, then read the matrices."""
+    """All places of a round over one pool. Add every order first, then read the rest."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        hard: Mapping[str, Hard],
-        soft: Mapping[str, Soft],
-        weights: Weights,
-        limit: int,
-    ) -> None:
-        """An empty board with the tables that hold on it; it lists ``limit`` candidates of each place."""
+    def __init__(self, pool: Pool, tables: Tables) -> None:
+        """An empty board with the tables that hold on it."""
         self.pool = pool
-        self.soft = soft
-        self.names = tuple(soft)
-        self.limit = limit
-        self.weights = weights
-        self.shared_rules: Rules = [(name, rule) for name, rule in hard.items() if not rule.of_order]
-        self.lasting_rules: Rules = [(name, rule) for name, rule in self.shared_rules if not rule.temporary]
-        self.order_rules: Rules = [(name, rule) for name, rule in hard.items() if rule.of_order]
+        self.tables = tables
         self.groups: list[Group] = []
-        self._spots: dict[tuple[str, ...], tuple[tuple[str, ...], Point | None]] = {}
-        self._needs: dict[Hashable, Need] = {}
-        self._by_spot: dict[Hashable, Group] = {}
+        self._groups: dict[Hashable, Group] = {}
 
     def places(self, order: Order, order_number: int) -> list[Place]:
         """The open places of an order, in order of place."""
-        opened = order.open_places()
+        opened = open_places(order)
         if not opened:
             return []
         path, point = self._spot(order)
@@ -127,86 +124,57 @@ class Board:
         found: list[Place] = []
         for turn, (number, requirement) in enumerate(opened):
             group = self._group(requirement, path, point)
-            mask, barred, excluded = group.need.eligible, 0, group.need.excluded
+            mask, barred, excluded = group.eligible, 0, group.excluded
             if asked or crew:
                 ask = replace(group.ask, asked=asked, crew=crew)
-                mask, more = exclude(self.pool, mask, self.order_rules, ask)
+                mask, more = exclude(self.pool, mask, self.tables.of_order, ask)
                 excluded = excluded | more
-                barred = self._barred(ask)
+                barred = self.pool.everyone & ~allowed(self.pool, self.tables.of_order, ask)
             found.append(Place(order, order_number, number, turn, requirement, group, barred, mask, excluded))
         return found
-
-    def _barred(self, ask: Ask) -> int:
-        """Whom the order itself excludes."""
-        allowed = self.pool.everyone
-        for name, rule in self.order_rules:
-            allowed &= self.pool.mask(name, rule, ask)
-        return self.pool.everyone & ~allowed
 
     def _spot(self, order: Order) -> tuple[tuple[str, ...], Point | None]:
         """Where the work is: the areas around it that somebody serves by name, and its coordinates.
 
         These are the reported ones, else those of the smallest area that has some.
         """
-        path = order.area_path
-        found = self._spots.get(path)
-        if found is None:
-            serving, point = self.pool.serving, None
-            for each in reversed(path):
-                point = self.pool.point_of(each)
-                if point is not None:
-                    break
-            found = self._spots[path] = tuple([each for each in path if each in serving]), point
+        found = self.pool.spot(order.area_path)
         lat, lon = order.location.get("lat"), order.location.get("lon")
         return found if lat is None or lon is None else (found[0], (lat, lon))
 
     def _group(self, requirement: Requirement, path: tuple[str, ...], point: Point | None) -> Group:
         needed = (requirement.trade, requirement.min_level, requirement.certificates, path)
-        found = self._by_spot.get((needed, point))
+        found = self._groups.get((needed, point))
         if found is None:
             ask = Ask(requirement=requirement, area_path=path, point=point, now=self.pool.now)
-            need = self._needs.get(needed)
+            need = self.pool.needs.get(needed)
             if need is None:
-                need = self._needs[needed] = Need(self, ask)
-            found = self._by_spot[needed, point] = Group(self, len(self.groups), ask, need)
+                need = self.pool.needs[needed] = self._need(ask)
+            found = self._groups[needed, point] = Group(len(self.groups), ask, need, self.pool, self.tables)
             self.groups.append(found)
         return found
 
-    @cached_property
-    def terms(self) -> Ints:
-        """Every soft score: terms by groups by technicians."""
-        asks = [group.ask for group in self.groups]
-        values = np.empty((len(self.soft), len(asks), len(self.pool.ids)), dtype=np.int64)
-        for number, score in enumerate(self.soft.values()):
-            values[number] = score(self.pool, asks)
-        return values
+    def _need(self, ask: Ask) -> Need:
+        """Ask the rules whose answers stay from round to round."""
+        standing, excluded = exclude(self.pool, self.pool.everyone, self.tables.standing, ask)
+        return Need(standing, list(bits(standing)), excluded, allowed(self.pool, self.tables.lasting, ask))
 
-    @cached_property
     def totals(self) -> Ints:
-        """The weighted sum of the terms: groups by technicians."""
-        prices = np.array([getattr(self.weights, name) for name in self.names], dtype=np.int64)
-        total: Ints = (prices[:, None, None] * self.terms).sum(axis=0)
-        return total
+        """The weighted sums of the soft scores, groups by technicians; nothing of those who are not eligible."""
+        found = np.zeros((len(self.groups), len(self.pool.ids)), dtype=np.int64)
+        for row, group in zip(found, self.groups, strict=True):
+            if group.ranking:
+                totals, numbers, *_ = zip(*group.ranking, strict=True)
+                row[list(numbers)] = totals
+        return found
 
-    def terms_of(self, groups: Sequence[int], technicians: Sequence[int]) -> list[tuple[dict[str, int], int]]:
-        """Terms by name, and their total, of each pair of a group and a technician."""
-        terms = self.terms[:, groups, technicians].T.tolist()
-        totals = self.totals[groups, technicians].tolist()
-        return [(dict(zip(self.names, each, strict=True)), total) for each, total in zip(terms, totals, strict=True)]
 
-    @cached_property
-    def ranking(self) -> Ints:
-        """The technicians of each group by (total, id), those who are not eligible last."""
-        eligible = unpack([group.need.eligible for group in self.groups], len(self.pool.ids))
-        return np.argsort(np.where(eligible, self.totals, _LAST), axis=1, kind="stable")
-
-    @cached_property
-    def best(self) -> tuple[list[Any], list[Any], list[Any]]:
-        """Of the first ``limit`` of each group's ranking: the technicians, their terms, and their totals."""
-        first = self.ranking[:, : self.limit]
-        rows = np.arange(len(self.groups))[:, None]
-        terms = self.terms[:, rows, first].transpose(1, 2, 0)
-        return first.tolist(), terms.tolist(), self.totals[rows, first].tolist()
+def allowed(pool: Pool, rules: Rules, ask: Ask) -> int:
+    """Who meets all the rules."""
+    found = pool.everyone
+    for name, rule in rules:
+        found &= pool.mask(name, rule, ask)
+    return found
 
 
 def exclude(pool: Pool, remaining: int, rules: Rules, ask: Ask) -> tuple[int, dict[str, Data]]:
@@ -218,3 +186,11 @@ def exclude(pool: Pool, remaining: int, rules: Rules, ask: Ask) -> tuple[int, di
             excluded[name] = pool.sample(failed)
             remaining ^= failed
     return remaining, excluded
+
+
+def open_places(order: Order) -> Sequence[tuple[int, Requirement]]:
+    """The open places of an order; most orders are new, and need one person."""
+    needs = order.requirements
+    if not order.legs and len(needs) == 1 and needs[0].count == 1:
+        return ((0, needs[0]),)
+    return order.open_places()

@@ -33,13 +33,15 @@ class Hard(NamedTuple):
 
     ``reads`` gives what the answer depends on besides the technician, so that equal questions are answered
     once. ``of_order`` marks rules that read more of the order than what it needs and where. ``temporary``
-    marks what waiting can cure: whoever fails only there may still be asked later.
+    marks what waiting can cure: whoever fails only there may still be asked later. ``live`` marks rules that
+    read what the technician holds, and nothing of the place.
     """
 
     allows: Callable[[Technician, Ask], bool]
     reads: Callable[[Ask], Hashable]
     of_order: bool = False
     temporary: bool = False
+    live: bool = False
 
 
 def active(technician: Technician, _: Ask) -> bool:

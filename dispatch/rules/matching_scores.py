@@ -1,21 +1,45 @@
 """The soft scores of matching, in whole numbers.
 
-A score is a matrix of costs, asks by technicians (or one row that holds for all asks): lower is better.
+A score says what giving a place to each technician of the pool costs: lower is better.
 :mod:`dispatch.rules.matching` lists the scores, the policy gives their weights.
 """
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from dispatch.rules.geometry import EARTH_RADIUS_M, Point
+from dispatch.models.policy import Weights
+from dispatch.rules.geometry import EARTH_RADIUS_M
 from dispatch.rules.matching_constraints import Ask
-from dispatch.rules.matching_pool import Pool
+from dispatch.rules.matching_pool import Pool, Row, us_of
 
-Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+
+Ranked = tuple[int, int, int, int, int, int]
+"""A technician who may take a place: total, number, and the terms travel, load, level and idle."""
+
+
+class Terms(msgspec.Struct, frozen=True, gc=False):
+    """What each score says of a technician for a place."""
+
+    travel: int
+    load: int
+    level: int
+    idle: int
+
+
+class Candidate(msgspec.Struct, frozen=True, gc=False):
+    """Somebody who could have a place; ``total`` is the sum of ``terms`` with the policy's weights.
+
+    A struct and not a dict, for there are many, and the garbage collector need not look at them.
+    """
+
+    technician: str
+    terms: Terms
+    total: int
+
 
 IDLE_CAP_MIN = 480
 """Whoever has been given nothing for eight hours, or never, counts as idle for this long."""
@@ -23,64 +47,70 @@ IDLE_CAP_MIN = 480
 UNKNOWN_TRAVEL_HM = 10
 """What an unknown distance counts as, in hundreds of metres: midway on a campus, so nobody gains by it."""
 
-_NOWHERE = (float("nan"), float("nan"))
+_MINUTE_US = 60_000_000
+_IDLE_CAP_US = IDLE_CAP_MIN * _MINUTE_US
 
 
-def travel(pool: Pool, asks: Sequence[Ask]) -> Ints:
+def travel(pool: Pool, ask: Ask) -> Row:
     """Hundreds of metres as the crow flies, rounded; ``UNKNOWN_TRAVEL_HM`` if an end is unknown."""
-    numbers: dict[Point | None, int] = {}
-    rows = [numbers.setdefault(ask.point, len(numbers)) for ask in asks]
-    metres = haversine_m(_radians(numbers), _radians(pool.points))
+    if ask.point is None:
+        return [UNKNOWN_TRAVEL_HM] * len(pool.ids)
+    metres = haversine_m(np.radians(np.array(ask.point, dtype=np.float64)), pool.radians)
     unknown = np.isnan(metres)
     metres[unknown] = 0.0
     hundreds = (np.rint(metres).astype(np.int64) + 50) // 100
     hundreds[unknown] = UNKNOWN_TRAVEL_HM
-    return hundreds[rows]
+    row: Row = hundreds.tolist()
+    return row
 
 
-def load(pool: Pool, _: Sequence[Ask]) -> Ints:
+def load(pool: Pool, _: Ask) -> Row:
     """How many orders the technician holds, offers included."""
-    return np.array([[len(technician.load) for technician in pool.technicians]], dtype=np.int64)
+    return pool.loads
 
 
-def level(pool: Pool, asks: Sequence[Ask]) -> Ints:
+def level(pool: Pool, ask: Ask) -> Row:
     """Levels above what is needed, so that the most skilled stay free for what only they can do."""
-    needs = [(ask.requirement.trade, ask.requirement.min_level) for ask in asks]
-    numbers = {need: number for number, need in enumerate(dict.fromkeys(needs))}
-    least = np.array([[min_level] for _, min_level in numbers], dtype=np.int64)
-    held = np.array([pool.levels(trade) for trade, _ in numbers], dtype=np.int64)
-    spare = np.maximum(held - least, 0)
-    rows: Ints = spare[[numbers[need] for need in needs]]
-    return rows
+    least = ask.requirement.min_level
+    return [held - least if held > least else 0 for held in pool.levels(ask.requirement.trade)]
 
 
-def idle(pool: Pool, _: Sequence[Ask]) -> Ints:
+def idle(pool: Pool, _: Ask) -> Row:
     """Minutes short of ``IDLE_CAP_MIN`` since the last order was given: 0 for the longest idle."""
-    now, costs = pool.now, []
-    for technician in pool.technicians:
-        spent = IDLE_CAP_MIN
-        if technician.last_given_at is not None:
-            since = now - technician.last_given_at
-            spent = min(max(since.days * 1440 + since.seconds // 60, 0), IDLE_CAP_MIN)
-        costs.append(IDLE_CAP_MIN - spent)
-    return np.array([costs], dtype=np.int64)
+    now_us = us_of(pool.now)
+    latest = now_us - _IDLE_CAP_US
+    return [
+        0 if given <= latest else IDLE_CAP_MIN - (now_us - given) // _MINUTE_US if given < now_us else IDLE_CAP_MIN
+        for given in pool.given_us
+    ]
 
 
-def haversine_m(starts: Floats, ends: Floats) -> Floats:
-    """Great-circle distances in metres, starts by ends; both are rows of (latitude, longitude) in radians.
+def ranked(weights: Weights, numbers: Iterable[int], columns: Sequence[Iterable[int]]) -> list[Ranked]:
+    """Technicians by (total, id), from their numbers and what the scores, in order of the table, say of them."""
+    of_travel, of_load, of_level, of_idle = weights.travel, weights.load, weights.level, weights.idle
+    found = [
+        (of_travel * travel + of_load * load + of_level * level + of_idle * idle, number, travel, load, level, idle)
+        for number, travel, load, level, idle in zip(numbers, *columns, strict=True)
+    ]
+    found.sort()
+    return found
+
+
+def candidates(ids: Sequence[str], best: Iterable[Ranked]) -> list[Candidate]:
+    """Ranked technicians as an evaluation lists them."""
+    return [
+        Candidate(ids[number], Terms(travel, load, level, idle), total)
+        for total, number, travel, load, level, idle in best
+    ]
+
+
+def haversine_m(start: Floats, ends: Floats) -> Floats:
+    """Great-circle distances in metres; both are (latitudes, longitudes) in radians, of one start and many ends.
 
     Haversine formula: d = 2R·asin(√(sin²(Δφ/2) + cos φ₁·cos φ₂·sin²(Δλ/2))), R. W. Sinnott, "Virtues of the
     Haversine", Sky and Telescope 68 (1984), with the mean radius of the Earth. NaN where an end is NaN.
     """
-    half = (starts[:, None, :] - ends[None, :, :]) * 0.5
-    squares = np.square(np.sin(half))
-    cosines = np.cos(starts[:, 0])[:, None] * np.cos(ends[:, 0])[None, :]
-    share = squares[:, :, 0] + cosines * squares[:, :, 1]
+    squares = np.square(np.sin((start[:, None] - ends) * 0.5))
+    share = squares[0] + np.cos(start[0]) * np.cos(ends[0]) * squares[1]
     distances: Floats = np.arcsin(np.sqrt(np.minimum(share, 1.0))) * (2.0 * EARTH_RADIUS_M)
     return distances
-
-
-def _radians(points: Iterable[Point | None]) -> Floats:
-    rows = [point or _NOWHERE for point in points]
-    found: Floats = np.radians(np.array(rows, dtype=np.float64).reshape(-1, 2))
-    return found

@@ -22,10 +22,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from dispatch.rules.matching_pool import bits
-from dispatch.rules.matching_scores import Bools, Floats, Ints
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 GATE_LIMIT = 256
 """How many gates are solved at once. More crews than that are taken in waves, in order of priority."""

@@ -13,7 +13,9 @@ from dispatch.rules.evolve_special import LEFT_TO_PEOPLE
 from dispatch.rules.legs import owner_of
 from dispatch.rules.lifecycle import KEPT_STATES, crew_state
 from dispatch.rules.matching import Evaluation, Given, match
+from dispatch.rules.matching_board import open_places
 from dispatch.rules.matching_constraints import Ask, active, area, certificates, requirement
+from dispatch.rules.matching_pool import bits
 from dispatch.rules.policy import Policy
 from dispatch.rules.state import Data, Leg, Order, Requirement, Technician, text_of
 from dispatch.rules.territory import Territory
@@ -74,10 +76,11 @@ def _worth_a_look(territory: Territory, now: datetime) -> list[Order]:
     orders, unmatched = territory.orders, territory.unmatched
     chosen = [orders[order_id] for order_id in unmatched]
     freed = territory.freed_trades
-    free = [one for one in territory.technicians.values() if freed and _is_free(one, freed)]
-    if free:
+    old: list[Order] = []
+    if freed and len(territory.waiting) > len(unmatched):
         old = [orders[order_id] for order_id in territory.waiting if order_id not in unmatched]
         old = [order for order in old if any(need.trade in freed for need in order.requirements)]
+    if old and (free := [one for one in territory.technicians.values() if _is_free(one, freed)]):
         chosen += _takeable(sorted(old, key=priority), free, now)
     return sorted(chosen, key=priority)
 
@@ -89,22 +92,28 @@ def _is_free(technician: Technician, trades: set[str]) -> bool:
 
 
 def _takeable(orders: Iterable[Order], free: list[Technician], now: datetime) -> Iterator[Order]:
-    room = sum(technician.free_capacity for technician in free)
-    left = {technician.id: room for technician in free}
-    able: dict[tuple[Requirement, tuple[str, ...]], list[str]] = {}
+    """Sets of technicians are bits of integers here, as they are in a pool: number n of ``free`` is bit n."""
+    numbers = {technician.id: number for number, technician in enumerate(free)}
+    left = [sum(technician.free_capacity for technician in free)] * len(free)
+    looking = (1 << len(free)) - 1
+    able: dict[tuple[Requirement, tuple[str, ...]], int] = {}
     for order in orders:
-        path, takers = order.area_path, set[str]()
-        for need in {need for _place, need in order.open_places()}:
+        path, takers = order.area_path, 0
+        for _place, need in open_places(order):
             if (need, path) not in able:
-                able[need, path] = [one.id for one in free if _can(one, need, path, now)]
-            takers.update(one for one in able[need, path] if one in left and one not in order.asked)
+                able[need, path] = sum([1 << number for number, one in enumerate(free) if _can(one, need, path, now)])
+            takers |= able[need, path]
+        takers &= looking
+        for asked in order.asked:
+            if asked in numbers:
+                takers &= ~(1 << numbers[asked])
         if takers:
-            for one in takers:
-                left[one] -= 1
-                if left[one] == 0:
-                    del left[one]
+            for number in bits(takers):
+                left[number] -= 1
+                if left[number] == 0:
+                    looking ^= 1 << number
             yield order
-        if not left:
+        if not looking:
             return
 
 
@@ -114,7 +123,8 @@ def _can(technician: Technician, need: Requirement, path: tuple[str, ...], now: 
 
 
 def _solve(draft: Draft, orders: list[Order]) -> None:
-    found = match(orders, draft.territory.technicians, draft.policy, draft.now)
+    territory = draft.territory
+    found = match(orders, territory.technicians, draft.policy, draft.now, territory.pool)
     given: dict[str, list[Given]] = {}
     for one in found.given:
         given.setdefault(one.order_id, []).append(one)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from dispatch.rules.matching_pool import Pool
 from dispatch.rules.state import Data, Order, Shift, Technician
 
 
@@ -37,7 +38,8 @@ class Territory:
     """One territory: orders that are not final, technicians, and how far its input has been decided.
 
     Only the lane changes it, by putting what a decision changed. ``recalled`` holds final orders that a batch
-    asked for; they live in the store, not here.
+    asked for; they live in the store, not here. ``pool`` is what matching remembers of the technicians from round
+    to round: derived, never stored, and no part of the state.
     """
 
     def __init__(self, tenant: str, territory_id: str) -> None:
@@ -66,6 +68,7 @@ class Territory:
         self.untimed_technicians: set[str] = set()
         self.timers_before: dict[str, tuple[datetime, str] | None] = {}
         self.timer_heap: list[tuple[datetime, str, str]] = []
+        self.pool = Pool()
         self._places: dict[tuple[str, str], set[str]] = {}
 
     def order(self, order_id: str) -> Order | None:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from dispatch.models.policy import URGENCIES, Weights
+from dispatch.rules import matching_pool
 from dispatch.rules.matching import HARD, SOFT, URGENCY_WEIGHTS, match
+from dispatch.rules.matching_pool import Pool
 from dispatch.rules.matching_scores import EARTH_RADIUS_M, UNKNOWN_TRAVEL_HM, haversine_m
 from dispatch.rules.matching_solver import Row, assign
 from dispatch.rules.state import Certificate, Leg, Order, Owner, Requirement, Serves, Shift, Skill, Technician
@@ -141,7 +143,7 @@ def test_whoever_fails_a_rule_is_excluded_by_its_name(rule, changes):
     assert winners(result) == {("job", 0): "fit"}
     (evaluation,) = result.evaluations
     assert evaluation.excluded == {rule: {"count": 1, "examples": [unfit.id]}}
-    assert [each["technician"] for each in evaluation.candidates] == ["fit"]
+    assert [each.technician for each in evaluation.candidates] == ["fit"]
     assert winners(play([job], [unfit])) == {}
 
 
@@ -198,9 +200,10 @@ def test_reported_coordinates_win_over_those_of_the_area():
 
 def test_the_haversine_of_one_degree_of_a_great_circle_is_its_arc():
     starts = np.radians(np.array([[0.0, 0.0], [40.0, 116.0], [0.0, 179.5]]))
-    ends = np.radians(np.array([[0.0, 1.0], [41.0, 116.0], [0.0, -179.5]]))
+    ends = np.radians(np.array([[0.0, 1.0], [41.0, 116.0], [0.0, -179.5]])).T
     arc = np.pi / 180 * EARTH_RADIUS_M
-    assert np.diagonal(haversine_m(starts, ends)) == pytest.approx([arc] * 3)
+    for number, start in enumerate(starts):
+        assert haversine_m(start, ends)[number] == pytest.approx(arc)
 
 
 def test_level_counts_what_is_above_the_need():
@@ -383,7 +386,7 @@ def test_the_best_twenty_are_listed_and_three_of_each_exclusion_named():
     pool += [technician(f"u{n}", shifts=()) for n in range(5)]
     (evaluation,) = play([order("job")], pool).evaluations
     assert (len(evaluation.candidates), evaluation.eligible) == (20, 25)
-    keys = [(each["total"], each["technician"]) for each in evaluation.candidates]
+    keys = [(each.total, each.technician) for each in evaluation.candidates]
     assert keys == sorted(keys)
     assert evaluation.excluded == {"on_shift": {"count": 5, "examples": ["u0", "u1", "u2"]}}
 
@@ -392,8 +395,8 @@ def test_candidates_beyond_the_best_twenty_move_up_when_the_first_have_been_aske
     pool = [technician(f"t{n:02}") for n in range(25)]
     jobs = [order("new"), order("asked", asked={f"t{n:02}": "declined" for n in range(10)})]
     listed = {each.order_id: each.candidates for each in play(jobs, pool).evaluations}
-    assert [each["technician"] for each in listed["new"]] == [f"t{n:02}" for n in range(20)]
-    assert [each["technician"] for each in listed["asked"]] == [f"t{n:02}" for n in range(10, 25)]
+    assert [each.technician for each in listed["new"]] == [f"t{n:02}" for n in range(20)]
+    assert [each.technician for each in listed["asked"]] == [f"t{n:02}" for n in range(10, 25)]
 
 
 def test_an_order_is_judged_among_others_as_it_is_alone():
@@ -569,7 +572,7 @@ def test_totals_are_weighted_sums_and_candidates_and_exclusions_add_up(world, we
     assert set(price) == set(SOFT)
     listed = [candidate for each in result.evaluations for candidate in each.candidates]
     for terms, total in [
-        *((each["terms"], each["total"]) for each in listed),
+        *((asdict(each.terms), each.total) for each in listed),
         *((each.terms, each.total) for each in result.given),
     ]:
         assert total == sum(price[name] * value for name, value in terms.items())
@@ -619,3 +622,102 @@ def test_the_solver_serves_and_costs_like_brute_force_even_with_many_gates(data)
     in_waves = assign(rows, totals, free, price, gate_limit=0)
     assert is_allowed(in_waves)
     assert all(who is None or row.allowed >> who & 1 for row, who in zip(rows, in_waves, strict=True))
+
+
+# What a pool remembers changes nothing
+
+MOMENTS = (None, NOW - HOUR, NOW, NOW + timedelta(minutes=1), NOW + HOUR)
+CHANGES = {
+    "load": st.lists(st.sampled_from("xyz"), max_size=2).map(tuple),
+    "last_given_at": st.sampled_from(MOMENTS),
+    "capacity_open": st.integers(0, 3),
+    "shifts": st.sampled_from([ON_DUTY, ()]),
+    "status": st.sampled_from(["active", "suspended"]),
+    "removed": st.booleans(),
+    "lat": st.sampled_from([None, 39.905]),
+    "lon": st.sampled_from([None, 116.3]),
+    "area_id": st.sampled_from([None, "south", "unmapped"]),
+    "home_area": st.sampled_from([None, "north", "library"]),
+    "serves": st.sampled_from([(), (Serves(area="north"),), (Serves(area="campus"),)]),
+    "skills": st.lists(
+        st.builds(
+            Skill,
+            trade=st.sampled_from(TRADES),
+            level=st.integers(1, 3),
+            valid_from=st.sampled_from(MOMENTS),
+            valid_to=st.sampled_from(MOMENTS),
+        ),
+        max_size=2,
+    ).map(tuple),
+    "certificates": st.sampled_from(MOMENTS).map(lambda at: (Certificate(type="gas", expires=at),)),
+}
+
+
+@settings(max_examples=150, deadline=None)
+@given(worlds(orders=5, technicians=4, crews=2), st.data())
+def test_a_pool_kept_from_round_to_round_decides_as_a_new_one(world, data):
+    jobs, people = world
+    certified = Requirement(trade="gas", certificates=("gas",))
+    jobs = [*jobs, order("certified", requirements=(certified,))]
+    pool, known, now, policy = Pool(), {each.id: each for each in people}, NOW, POLICY
+    for _ in range(data.draw(st.integers(2, 5))):
+        now += data.draw(st.sampled_from([timedelta(0), timedelta(seconds=20), timedelta(minutes=1), HOUR, -HOUR]))
+        for name in data.draw(st.sets(st.sampled_from([*known, "t0", "t7"]), max_size=3)):
+            field = data.draw(st.sampled_from(list(CHANGES)))
+            known[name] = replace(known.get(name, technician(name)), **{field: data.draw(CHANGES[field])})
+        if data.draw(st.booleans()):
+            policy = FakePolicy(
+                dict(AREAS) | data.draw(st.sampled_from([{}, {"north": Node(("campus",), 39.8, 116.3)}]))
+            )
+        waiting = [job for job in jobs if data.draw(st.booleans())]
+        assert match(waiting, known, policy, now, pool) == match(waiting, known, policy, now)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"skills": (Skill(trade="gas", level=1, valid_to=NOW + HOUR),)},
+        {"skills": (Skill(trade="gas", level=1, valid_from=NOW + HOUR),)},
+        {"certificates": (Certificate(type="gas", expires=NOW + HOUR),)},
+    ],
+)
+def test_a_pool_answers_anew_when_a_skill_or_certificate_begins_or_ends(changes):
+    gas = {"skills": (Skill(trade="gas", level=1),), "certificates": (Certificate(type="gas"),)}
+    people = {"a": technician("a", **{**gas, **changes})}
+    jobs = [order("job", requirements=(Requirement(trade="gas", certificates=("gas",)),))]
+    pool, given_at = Pool(), []
+    for now in (NOW, NOW + HOUR - timedelta(seconds=1), NOW + HOUR, NOW + 2 * HOUR, NOW):
+        found = match(jobs, people, POLICY, now, pool)
+        assert found == match(jobs, people, POLICY, now)
+        given_at.append(bool(found.given))
+    assert given_at in ([True, True, False, False, True], [False, False, True, True, False])
+
+
+def test_a_pool_forgets_costs_before_they_are_too_many(monkeypatch):
+    monkeypatch.setattr(matching_pool, "KEPT_ENTRIES", 8)
+    pool, people = Pool(), {each.id: each for each in (technician("a", home_area="north"), technician("b"))}
+    for number in range(20):
+        where = {"area_path": ["campus"], "lat": 39.9 + number / 1000, "lon": 116.3}
+        jobs = [order("job", location=where)]
+        assert match(jobs, people, POLICY, NOW, pool) == match(jobs, people, POLICY, NOW)
+        assert len(pool._costs) * len(people) <= 8 + len(people)
+
+
+def test_a_pool_forgets_answers_before_they_are_too_many(monkeypatch):
+    monkeypatch.setattr(matching_pool, "KEPT_ANSWERS", 8)
+    pool, people = Pool(), {"a": technician("a", certificates=(Certificate(type="paper-3"),))}
+    for number in range(20):
+        jobs = [order("job", requirements=(Requirement(trade="plumbing", certificates=(f"paper-{number}",)),))]
+        found = match(jobs, people, POLICY, NOW, pool)
+        assert found == match(jobs, people, POLICY, NOW)
+        assert bool(found.given) == (number == 3)
+        assert len(pool.needs) <= 8
+
+
+def test_a_pool_that_failed_half_way_begins_anew():
+    pool, people = Pool(), {"a": technician("a")}
+    jobs = [order("job")]
+    match(jobs, people, POLICY, NOW, pool)
+    with pytest.raises(TypeError):
+        match(jobs, {"a": technician("a", load=None)}, POLICY, NOW, pool)
+    assert match(jobs, people, POLICY, NOW, pool) == match(jobs, people, POLICY, NOW)
