@@ -25,7 +25,9 @@ from dispatch.timing import Clock, make_clock
 from dispatch.topics import ACTIONS, COMMANDS, COMMANDS_URGENT, REQUESTS, TOPICS
 
 log = get_log("app")
-GC_THRESHOLDS = (20_000, 20, 50)
+COLLECT_EVERY_S = 30.0
+"""Between searches for reference cycles. Hardly any are made, and the collector's own pace, by allocations, has it walk
+through everything that is under way several times a second."""
 
 
 @lru_cache(maxsize=65536)
@@ -157,8 +159,14 @@ class Engine(Service):
         self.host.flow_control.resume()
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
+        gc.disable()
         log.info("ready", roles=list(self.roles), tenant=tenant, policy=book.latest.version, speed=self.clock.speed)
+
+    @Service.task
+    async def _collect(self) -> None:
+        while not self.should_stop:
+            await self.sleep(COLLECT_EVERY_S)
+            gc.collect()
 
     async def on_shutdown(self) -> None:
         """Close connections, once the feeds and agents that work with them have stopped."""

@@ -18,7 +18,8 @@ from dispatch.models.base import Impact
 from dispatch.models.policy import URGENCIES
 from dispatch.rules.location import Place, locate
 from dispatch.rules.policy import Policy
-from dispatch.rules.promises import new_clocks, target_facts
+from dispatch.rules.promises import new_clocks
+from dispatch.rules.state import Clock, text_of
 from dispatch.rules.triage import Classification, classify
 from dispatch.settings import Settings
 
@@ -77,8 +78,19 @@ def _document(policy: Policy, place: Place, verdict: Classification, now: dateti
         "mode": mode.mode if mode else None,
         "offer_expires_s": mode.expires if mode else None,
         "sla_rule": policy.sla(*question).id,
-        "targets": [{**target_facts(clock), "ladder": clock.ladder} for clock in promises],
+        "targets": [_promise(clock) for clock in promises],
         "policy_version": policy.version,
+    }
+
+
+def _promise(clock: Clock) -> dict[str, Any]:
+    return {
+        "name": clock.name,
+        "target_s": clock.target_s,
+        "calendar_id": clock.calendar_id or None,
+        "due_at": text_of(clock.due_at),
+        "promised_to": clock.promised_to,
+        "ladder": clock.ladder,
     }
 
 

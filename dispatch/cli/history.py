@@ -12,7 +12,7 @@ from aiokafka.structs import ConsumerRecord
 from dispatch.agents.log_reader import read_to_end, reader
 from dispatch.cli.connections import lane_of, partitions_of
 from dispatch.cli.output import say
-from dispatch.rules.events import Event, revive, short_type
+from dispatch.rules.events import Event, clocks_field, revive, short_type
 from dispatch.rules.evolve import fold
 from dispatch.rules.policy import Policy
 from dispatch.rules.state import Clock, Data, Order
@@ -177,8 +177,7 @@ def _history(told: list[Told]) -> History | None:
     for one in told:
         event = revive(one.event)
         _fold(territory, event)
-        name = "clocks" if event.type.startswith("clock.") else "clock_changes"
-        clocks |= {clock.name: clock for clock in event.data.get(name) or ()}
+        clocks |= {clock.name: clock for clock in event.data.get(clocks_field(event.type)) or ()}
     order = territory.order(told[0].event.subject)
     if order is None:
         return None

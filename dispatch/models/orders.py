@@ -29,20 +29,11 @@ from dispatch.models.base import (
     Urgency,
     Windows,
 )
+from dispatch.models.clocks import ClockFacts
 from dispatch.models.order_base import FreeForm, OrderEvent
 from dispatch.models.people import Owner, Subject
 
 Links = Annotated[tuple[Link, ...], Field(max_length=200)]
-
-
-class Target(Model):
-    """One promise made when the order opened: within `target_s` seconds of the calendar's time."""
-
-    name: Code
-    target_s: Seconds | None = None
-    calendar_id: Annotated[str, Field(max_length=64)] | None = None
-    due_at: Instant | None = None
-    promised_to: Code | None = None
 
 
 class Classifier(Model):
@@ -78,7 +69,7 @@ class OrderOpened(OrderEvent):
     attachments: Attachments = ()
     asset_state: AssetState | None = None
     text: Text | None = None
-    targets: Annotated[tuple[Target, ...], Field(max_length=50)] = ()
+    targets: ClockFacts = ()
     promised_at: Instant | None = None
     due_override: bool | None = None
     reported_at: Instant | None = None

@@ -36,14 +36,20 @@ def short_type(full: str) -> str:
     return full.removeprefix("dispatch.").removesuffix(".v1")
 
 
+def clocks_field(short: str) -> str:
+    """Where an event of this type carries the clocks that it starts, stops or moves."""
+    if short == "work-order.opened":
+        return "targets"
+    return "clocks" if short.startswith("clock.") else "clock_changes"
+
+
 def revive(event: Event) -> Event:
     """The event read back from the log, as it was when it was decided: clocks and snapshots typed again."""
     data = event.data
     typed: Data = {}
-    if event.type.startswith("clock."):
-        typed["clocks"] = msgspec.convert(data["clocks"], list[Clock])
-    if "clock_changes" in data:
-        typed["clock_changes"] = msgspec.convert(data["clock_changes"], list[Clock])
+    field = clocks_field(event.type)
+    if field in data:
+        typed[field] = msgspec.convert(data[field], list[Clock])
     if event.type == "work-order.transferred-in":
         typed["order"] = msgspec.convert(data["order"], Order)
     return msgspec.structs.replace(event, data={**data, **typed}) if typed else event

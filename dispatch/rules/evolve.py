@@ -177,7 +177,7 @@ def _opened(event: Event) -> Order:
         opened_at=opened_at,
         due_at=moment_of(data["promised_at"]) if data.get("due_override") else None,
         needs_triage=data["needs_triage"],
-        clocks={clock.name: clock for clock in data.get("clock_changes", ())},
+        clocks={clock.name: clock for clock in data.get("targets", ())},
         traceparent=event.traceparent,
     )
 

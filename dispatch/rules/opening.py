@@ -6,8 +6,8 @@ from dispatch.errors import Rejected
 from dispatch.models.commands import Command
 from dispatch.rules.draft import Draft
 from dispatch.rules.escalating import raise_escalation
-from dispatch.rules.promises import new_clocks, promised_since, start_missing, target_facts
-from dispatch.rules.state import Clock, Data, Order, moment_of
+from dispatch.rules.promises import new_clocks, promised_since, start_missing
+from dispatch.rules.state import Clock, Data, Order, moment_of, text_of
 
 AS_SAID = (
     *("noticed_at", "entered_at", "entered_by", "on_behalf_of", "access", "attachments", "asset_state"),
@@ -45,7 +45,6 @@ def alarm(draft: Draft, order: Order) -> Order:
 def _opened(draft: Draft, order_id: str, data: Data, promises: list[Clock]) -> Data:
     site = draft.policy.site
     owner = site.front_desk if data["needs_triage"] else site.queue_owner
-    targets = [target_facts(clock) for clock in promises]
     command = draft.command
     facts: Data = {
         "work_order_id": order_id,
@@ -67,9 +66,8 @@ def _opened(draft: Draft, order_id: str, data: Data, promises: list[Clock]) -> D
         "location": data["location"],
         "text": data["text"],
         "reporter": data["reporter"],
-        "targets": targets,
-        "clock_changes": promises,
-        "promised_at": data.get("due_at") or next((one["due_at"] for one in targets if one["name"] == "resolve"), None),
+        "targets": promises,
+        "promised_at": data.get("due_at") or _resolved_by(promises),
         "due_override": bool(data.get("due_at")),
         "reported_at": data["reported_at"],
         "needs_triage": data["needs_triage"],
@@ -81,6 +79,10 @@ def _opened(draft: Draft, order_id: str, data: Data, promises: list[Clock]) -> D
         if (said := data.get(name)) is not None:
             facts[name] = said
     return facts
+
+
+def _resolved_by(promises: list[Clock]) -> str | None:
+    return next((text_of(clock.due_at) for clock in promises if clock.name == "resolve"), None)
 
 
 def _promises(draft: Draft, data: Data) -> list[Clock]:

@@ -8,7 +8,7 @@ from dispatch.models.policy import ClockName
 from dispatch.rules import clocks
 from dispatch.rules.draft import Draft, change_clocks, end_escalations
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Clock, Data, Order, text_of
+from dispatch.rules.state import Clock, Data, Order
 
 SERVICE_CLOCKS: tuple[ClockName, ...] = ("accept", "arrive", "make_safe", "resolve")
 
@@ -81,17 +81,6 @@ def promise_anew(draft: Draft, order: Order, reason: str) -> Order:
     names = {clock.name for clock in dropped}
     order = end_escalations(draft, order, lambda escalation: escalation.clock in names)
     return change_clocks(draft, order, "clock.started", changed, reason)
-
-
-def target_facts(clock: Clock) -> Data:
-    """A promise as consumers read it."""
-    return {
-        "name": clock.name,
-        "target_s": clock.target_s,
-        "calendar_id": clock.calendar_id or None,
-        "due_at": text_of(clock.due_at),
-        "promised_to": clock.promised_to,
-    }
 
 
 def needs_of(draft: Draft, trade: str, count: int | None = None) -> list[Data]:

@@ -92,7 +92,6 @@ async def test_a_report_goes_all_the_way_to_closed(client):
             *("completed", "confirmed", "closed"),
         )
     ]
-    assert types.count("clock.met") >= 3
     completed = await client.event("work-order.completed", of=order_id, topic=COMPLETIONS)
     assert {clock["name"]: clock["verdict"] for clock in completed.data["clocks"]}["resolve"] == "met"
     assert completed.headers["ce_correlationid"] == request_id

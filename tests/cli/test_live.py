@@ -115,7 +115,7 @@ def test_open_orders_are_listed_with_their_next_deadline(live, opened):
 def test_an_order_tells_its_story_by_id_and_by_number(live, opened):
     order_id, _said = opened
     (story,) = live.lines("order", order_id)
-    assert [event["type"] for event in story["events"]][:2] == ["work-order.opened", "clock.started"]
+    assert [event["type"] for event in story["events"]][:1] == ["work-order.opened"]
     assert story["why"]["technician_id"] == "t-plumber"
     assert story["why"]["sentence"]["en"].startswith("Cost ")
     assert "t-plumber" in [each["technician_id"] for each in story["why"]["candidates"]]

@@ -64,8 +64,7 @@ class Watched:
         data = event.data
         if event.type == "work-order.reopened":
             self.cycle, self.clocks = data["cycle"], {}
-        changed = data["clocks"] if event.type.startswith("clock.") else data.get("clock_changes", ())
-        for clock in changed:
+        for clock in carried(event):
             self.clocks[clock["name"]] = clock
         if "leg_state" in data:
             if data["leg_state"] == "offered" and data.get("expires_at"):
@@ -74,6 +73,13 @@ class Watched:
                 self.offers.pop(data["assignment_id"], None)
         if "state" in data:
             self.final = data["state"] in FINAL
+
+
+def carried(event: Happened) -> list[dict[str, Any]]:
+    """The clocks that an event starts, stops or moves."""
+    if event.type == "work-order.opened":
+        return event.data["targets"]
+    return event.data["clocks"] if event.type.startswith("clock.") else event.data.get("clock_changes", [])
 
 
 def _moment(text: str) -> datetime:

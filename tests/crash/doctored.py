@@ -59,11 +59,11 @@ def _clock_stopped(recs: list[Rec]) -> Iterator[Rec]:
     name = broken.data["clocks"][0]["name"]
     for rec in recs:
         event = happened(rec)
-        if event.type != "clock.started" or event.subject != broken.subject:
+        if event.type != "work-order.opened" or event.subject != broken.subject:
             yield rec
             continue
         data = event.data
-        for clock in data["clocks"]:
+        for clock in data["targets"]:
             if clock["name"] == name:
                 clock["state"] = "stopped"
         yield replace(rec, value=json.dumps(data).encode())

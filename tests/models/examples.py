@@ -82,5 +82,4 @@ EXAMPLES = {
     "dispatch.action.complete.v1": COMPLETE,
     "dispatch.technician.updated.v1": TECHNICIAN,
     "dispatch.lane.decided.v1": LANE,
-    "dispatch.clock.met.v1": CLOCK,
 }

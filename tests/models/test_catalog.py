@@ -119,7 +119,6 @@ LOG = [
     "clock.started",
     "clock.paused",
     "clock.resumed",
-    "clock.met",
     "clock.warned",
     "clock.breached",
     "clock.cancelled",

@@ -23,7 +23,7 @@ def test_a_report_opens_an_order_with_its_promises_and_an_owner(day):
     assert set(order.clocks) == {"accept", "arrive", "resolve"}
     told = day.last("work-order.opened").data
     assert told["promised_at"] == text_of(order.clocks["resolve"].due_at)
-    assert [target["name"] for target in told["targets"]] == ["accept", "arrive", "resolve"]
+    assert [target.name for target in told["targets"]] == ["accept", "arrive", "resolve"]
     assert told["policy_version"] == day.policy.version
 
 

@@ -28,7 +28,7 @@ def done(day):
 def test_a_confirmation_closes_the_order(day):
     order = done(day)
     day.act("confirm", order, by="subject-1")
-    assert day.types(order)[-3:] == ["work-order.confirmed", "clock.met", "work-order.closed"]
+    assert day.types(order)[-2:] == ["work-order.confirmed", "work-order.closed"]
     assert day.last("work-order.closed").data["acceptance"] == {"by_role": "requester", "mode": "explicit"}
 
 
