@@ -90,4 +90,4 @@ class PolicyBook(Service):
 async def write_policy(publisher: Publisher, policy: Policy) -> None:
     """Write the policy whole, under its version."""
     value = canonical_json(policy.document.to_json())
-    await publisher.publish([Record(POLICIES, 0, policy.version.encode(), value, (_JSON,))])
+    await publisher.publish([Record(POLICIES, 0, policy.version.encode(), value, [_JSON])])

@@ -14,7 +14,7 @@ from aiokafka.structs import RecordMetadata
 from dispatch.log import get_log
 from dispatch.topics import MAX_MESSAGE_BYTES
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = list[tuple[str, bytes]]
 BATCH_BYTES = 4 * 1024 * 1024
 RETRY_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 REQUEST_TIMEOUT_MS = 40_000
@@ -29,7 +29,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     partition: int
     key: bytes | None
     value: bytes
-    headers: Headers = ()
+    headers: Headers = []
 
 
 class Publisher:
@@ -137,14 +137,14 @@ async def _send_group(
     futures: list[tuple[Any, int]] = []
     batch, count = producer.create_batch(), 0
     for record in records:
-        taken = batch.append(key=record.key, value=record.value, timestamp=now_ms, headers=list(record.headers))
+        taken = batch.append(key=record.key, value=record.value, timestamp=now_ms, headers=record.headers)
         if taken is None:
             if count == 0:
                 raise MessageSizeTooLargeError
             batch.close()
             futures.append((await producer.send_batch(batch, topic, partition=partition), count))
             batch, count = producer.create_batch(), 0
-            if batch.append(key=record.key, value=record.value, timestamp=now_ms, headers=list(record.headers)) is None:
+            if batch.append(key=record.key, value=record.value, timestamp=now_ms, headers=record.headers) is None:
                 raise MessageSizeTooLargeError
         count += 1
     batch.close()
