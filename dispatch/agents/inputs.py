@@ -1,7 +1,7 @@
 """Reading inputs: one Kafka record into what it asks for, validated, located and classified, or Rejected."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from aiokafka.structs import ConsumerRecord
@@ -12,11 +12,11 @@ from dispatch.errors import Rejected
 from dispatch.models.actions import ACTIONS
 from dispatch.models.catalog import EVENT_TYPES
 from dispatch.models.cloudevents import Incoming, parse
-from dispatch.models.requests import RequestSubmitted
+from dispatch.models.requests import RequestSubmitted, given
 from dispatch.rules.lifecycle import authorise
 from dispatch.rules.location import locate
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Data, moment_of, text_of
+from dispatch.rules.state import Data, moment_of, text_of, whole_ms
 from dispatch.rules.triage import Classification, classify
 from dispatch.topics import ACTIONS as ACTIONS_TOPIC
 from dispatch.topics import REQUESTS
@@ -81,8 +81,9 @@ class Reader:
         if incoming.type != REQUEST_TYPE:
             raise Rejected("unknown-type", f"{incoming.type!r} is not read from {REQUESTS}", "type")
         request = RequestSubmitted.model_validate_json(incoming.data)
+        if request.reported_at is not None:
+            self._not_in_future(request.reported_at, now, "reported_at")
         reported_at = request.reported_at or incoming.time or now
-        self._not_in_future(reported_at, now, "reported_at")
         policy = self.policies.latest
         request_id = request.request_id or incoming.id
         faults: list[tuple[str | None, str | None]] = [(item.text, item.trade) for item in request.items]
@@ -107,8 +108,7 @@ class Reader:
     ) -> Draft:
         said = item_text or request.text or ""
         text = scrub(said, request.reporter.name)
-        where = request.location.model_dump(mode="json", exclude_none=True) if request.location else None
-        place = locate(policy, where, text)
+        place = locate(policy, given(request.location) if request.location else None, text)
         verdict = classify(
             policy,
             text=text,
@@ -121,7 +121,7 @@ class Reader:
             origin=request.origin or "reactive",
         )
         order_id = order_id_of(self.tenant, incoming.source, request_id, number)
-        location = msgspec.to_builtins(place)
+        location = msgspec.structs.asdict(place)
         if request.location and request.location.note:
             location["note"] = scrub(request.location.note, request.reporter.name)
         urgent = verdict.urgency == "emergency"
@@ -144,11 +144,11 @@ class Reader:
         if model is None:
             raise Rejected("unknown-type", f"{incoming.type!r} is not read from {ACTIONS_TOPIC}", "type")
         action = model.model_validate_json(incoming.data)
-        performed_at = action.performed_at or incoming.time or now
-        self._not_in_future(performed_at, now, "performed_at")
+        if action.performed_at is not None:
+            self._not_in_future(action.performed_at, now, "performed_at")
         authorise(name, action.actor.role)
         data = action.model_dump(mode="json", exclude_none=True)
-        data["performed_at"] = text_of(moment_of(performed_at.isoformat()))
+        data["performed_at"] = written(action.performed_at or incoming.time or now)
         for field in WORDS:
             if isinstance(data.get(field), str):
                 data[field] = scrub(data[field])
@@ -203,6 +203,11 @@ def order_id_of(tenant: str, source: str, request_id: str, fault: int) -> str:
     return "wo" + hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
+def written(moment: datetime) -> str:
+    """An aware moment as commands say it: in UTC, in whole milliseconds."""
+    return text_of(whole_ms(moment.astimezone(UTC)))
+
+
 def _opening(
     request: RequestSubmitted,
     request_id: str,
@@ -218,14 +223,14 @@ def _opening(
         "kind": verdict.kind,
         "origin": request.origin or "reactive",
         "drill": request.drill,
-        "reported_at": text_of(moment_of(reported_at.isoformat())),
-        "noticed_at": text_of(moment_of(request.noticed_at.isoformat())) if request.noticed_at else None,
-        "due_at": text_of(moment_of(request.due_at.isoformat())) if request.due_at else None,
+        "reported_at": written(reported_at),
+        "noticed_at": written(request.noticed_at) if request.noticed_at else None,
+        "due_at": written(request.due_at) if request.due_at else None,
         "text": text,
         "location": location,
-        "requirements": msgspec.to_builtins(verdict.requirements),
+        "requirements": verdict.requirements,
         "urgency": verdict.urgency,
-        "hazards": list(verdict.hazards),
+        "hazards": verdict.hazards,
         "impact": request.impact,
         "department_id": reporter.department_id,
         "needs_triage": verdict.needs_front_desk,
@@ -240,6 +245,6 @@ def _opening(
             "source": verdict.source,
             "model_version": verdict.model_version,
             "confidence": verdict.confidence_permille / 1000,
-            "evidence": list(verdict.evidence),
+            "evidence": verdict.evidence,
         },
     }

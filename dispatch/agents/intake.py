@@ -14,14 +14,13 @@ from pydantic import ValidationError
 
 from dispatch.agents import wire
 from dispatch.agents.feed import Batch
-from dispatch.agents.inputs import Draft, Reader
+from dispatch.agents.inputs import Draft, Reader, written
 from dispatch.agents.patience import patiently
 from dispatch.agents.policies import PolicyBook
 from dispatch.agents.publisher import Publisher, Record
 from dispatch.errors import Rejected, rejected
 from dispatch.log import get_log
 from dispatch.models.commands import Command, encode_command
-from dispatch.rules.state import moment_of, text_of
 from dispatch.stores.base import EdgeStore
 from dispatch.timing import Clock
 from dispatch.topics import COMMANDS, COMMANDS_URGENT
@@ -170,7 +169,7 @@ def _time_of(draft: Draft, clock: Clock) -> str:
     if performed:
         return str(performed)
     moment = draft.incoming.time or clock.now()
-    return text_of(moment_of(moment.isoformat()))
+    return written(moment)
 
 
 def _is_text(record: ConsumerRecord) -> bool:

@@ -28,6 +28,26 @@ _scalar = msgspec.json.Decoder(str | bool | int | None)
 _datetime = msgspec.json.Decoder(datetime)
 
 
+class _Usual(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """An envelope as nearly all are: these attributes, each of them text, and data that are JSON."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    data: msgspec.Raw
+    time: str | None = None
+    subject: str | None = None
+    datacontenttype: str | None = None
+    partitionkey: str | None = None
+    tenantid: str | None = None
+    traceparent: str | None = None
+
+
+_ATTRIBUTES: Final = tuple(name for name in _Usual.__struct_fields__ if name not in _NO_ATTRIBUTE)
+_usual = msgspec.json.Decoder(_Usual)
+
+
 class Incoming(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One event as it was read: `data` is raw JSON, `attributes` are all of them, extensions too, as text."""
 
@@ -104,6 +124,20 @@ def _structured(key: bytes | None, value: bytes | None) -> Incoming:
     if not value:
         raise Rejected("missing-data", "the record has no value", "data")
     try:
+        usual = _usual.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        attributes, data = _any_envelope(value)
+    else:
+        attributes = {name: text for name in _ATTRIBUTES if (text := getattr(usual, name)) is not None}
+        if usual.datacontenttype is not None:
+            _check_data_type(usual.datacontenttype)
+        data = bytes(usual.data)
+    return _incoming(attributes, key, data)
+
+
+def _any_envelope(value: bytes) -> tuple[dict[str, str], bytes]:
+    """The attributes and the data of an envelope of any kind; what is wrong with one that cannot be read."""
+    try:
         fields = _envelope.decode(value)
     except msgspec.ValidationError:
         raise Rejected("not-cloudevent", "the value is JSON, but no object") from None
@@ -117,7 +151,7 @@ def _structured(key: bytes | None, value: bytes | None) -> Incoming:
             attributes[name] = text
     if (content_type := attributes.get("datacontenttype")) is not None:
         _check_data_type(content_type)
-    return _incoming(attributes, key, _data(fields))
+    return attributes, _data(fields)
 
 
 def _unreadable(value: bytes) -> Rejected:

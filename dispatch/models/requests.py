@@ -1,6 +1,6 @@
 """The service request: what a channel publishes when somebody reports something."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
@@ -29,6 +29,11 @@ _TEXT_OR_CATEGORY: JsonDict = {
         {"required": ["category"], "properties": {"category": {"type": "string"}}},
     ]
 }
+
+
+def given(flat: PersonRef | Location) -> dict[str, Any]:
+    """The same as ``flat.model_dump(mode="json", exclude_none=True)``, for these hold only text, numbers and truth."""
+    return {name: value for name, value in vars(flat).items() if value is not None}
 
 
 class Item(Model):

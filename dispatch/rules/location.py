@@ -6,14 +6,14 @@ best is used; only an unknown territory named outright is refused, because nothi
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 
 from dispatch.errors import Rejected
 from dispatch.rules.geometry import Point, contains, distance_m, wgs84_of_gcj02
-from dispatch.rules.names import AreaNames, choose, plain_name
+from dispatch.rules.names import AreaNames, known_name, plain_name
 from dispatch.rules.policy import AreaNode, Policy
 
 NEAR_M = 150.0
@@ -96,7 +96,7 @@ class _Search:
             return None
         if name in self.policy.territories:
             return str(name)
-        found = self.names.territories.get(plain_name(str(name)))
+        found = self.names.territories.get(known_name(str(name)))
         if found is None:
             message = f"no territory '{name}'; there are: {', '.join(self.policy.territories)}"
             raise Rejected(UNKNOWN_TERRITORY, message, "location.territory")
@@ -142,9 +142,8 @@ class _Search:
         said = self.location.get("building")
         if not said:
             return None
-        name = plain_name(str(said))
-        nodes = self.names.by_name.get(name)
-        node = self._pick(nodes, name) if nodes else None
+        name = known_name(str(said))
+        node = self._pick(name)
         if node is None and (part := self.names.scan(name, self.territory)) is not None:
             node = part[0]
         if node is None:
@@ -152,12 +151,13 @@ class _Search:
             return None
         return node, "building"
 
-    def _pick(self, nodes: list[AreaNode], name: str) -> AreaNode | None:
-        if len(nodes) > 1 and self.territory is None:
+    def _pick(self, name: str) -> AreaNode | None:
+        by_territory = self.names.by_territory
+        if self.territory is None and len(self.names.by_name.get(name, ())) > 1:
             self.notes.append(f"{_short(name)} is in several territories")
             home = self.policy.site.default_territory
-            return choose(nodes, home) or nodes[0]
-        return choose(nodes, self.territory)
+            return by_territory.get((name, home)) or by_territory[name, None]
+        return by_territory.get((name, self.territory))
 
     def _near_point(self) -> tuple[AreaNode | None, str] | None:
         """The building near the coordinates, and the territory around them."""
@@ -205,15 +205,15 @@ class _Search:
     def _place(self, node: AreaNode, source: Source) -> Place:
         if self.territory is not None and node.territory != self.territory:
             self.notes.append(f"{node.id} is not in the territory {self.territory} that was named")
-        areas = [self.policy.areas[each] for each in node.path]
+        building, floor, room = self.names.within[node.id]
         lat, lon = self.point or (node.lat, node.lon)
         return Place(
             territory=node.territory,
             area_id=node.id,
             area_path=node.path,
-            building=next((each.id for each in areas if each.kind == "building"), None),
-            floor=self.floor or _own_name(areas, "floor"),
-            room=self.room or _own_name(areas, "room"),
+            building=building,
+            floor=self.floor or floor,
+            room=self.room or room,
             asset_id=_word(self.location.get("asset_id")),
             lat=lat,
             lon=lon,
@@ -239,10 +239,6 @@ class _Search:
             is_default=source == "default",
             notes=tuple(self.notes),
         )
-
-
-def _own_name(areas: Iterable[AreaNode], kind: str) -> str | None:
-    return next((each.name.en for each in areas if each.kind == kind), None)
 
 
 def _group(found: re.Match[str] | None) -> str | None:

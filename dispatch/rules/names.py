@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Iterable
+from functools import lru_cache
 
 from dispatch.rules.geometry import Point
 from dispatch.rules.policy import AreaNode, Policy
@@ -29,16 +29,24 @@ def plain_name(text: str) -> str:
     return _SPACES.sub(" ", _GAP.sub("", digits)).strip()
 
 
+known_name = lru_cache(maxsize=4_096)(plain_name)
+"""The same for what channels send as names, which are few: buildings and territories."""
+
+
 class AreaNames:
     """The names of a policy's areas, by their first two characters for the scan of a text, longest first."""
 
     def __init__(self, policy: Policy) -> None:
         """Index all areas, territories and assets of ``policy``; use through ``policy.compiled(AreaNames)``."""
         self.by_name: dict[str, list[AreaNode]] = {}
+        self.by_territory: dict[tuple[str, str | None], AreaNode] = {}
+        """The first area of a name in a territory; under None the first in any."""
         for node in policy.areas.values():
             if node.kind in NAMED_KINDS:
                 for name in {plain_name(each) for each in (node.name.zh, node.name.en, *node.aliases)}:
                     self.by_name.setdefault(name, []).append(node)
+                    self.by_territory.setdefault((name, node.territory), node)
+                    self.by_territory.setdefault((name, None), node)
         self.by_two: dict[str, list[str]] = {}
         for name in sorted(self.by_name, key=lambda each: (-len(each), each)):
             if len(name) > 1:  # one letter names nothing in a text
@@ -55,6 +63,7 @@ class AreaNames:
             ((code[:-1], area) for code, area in assets.items() if code.endswith("*")),
             key=lambda pair: (-len(pair[0]), pair[0]),
         )
+        self.within = {node.id: _within(policy, node) for node in policy.areas.values()}
         self.bounds: list[tuple[str, tuple[Point, ...]]] = [
             (each.id, each.bounds) for each in policy.territories.values() if each.bounds
         ]
@@ -84,7 +93,7 @@ class AreaNames:
                 end = at + len(name)
                 if not text.startswith(name, at) or _cuts_a_word(text, at, end):
                     continue
-                node = choose(self.by_name[name], territory)
+                node = self.by_territory.get((name, territory))
                 if node is not None:
                     rank = (node.kind == "building", len(name))
                     if best is None or rank > best[0]:
@@ -92,6 +101,19 @@ class AreaNames:
                     skip_to = end
                     break
         return (best[1], best[2]) if best else None
+
+
+def _within(policy: Policy, node: AreaNode) -> tuple[str | None, str | None, str | None]:
+    """The building that an area is in, or is itself, as an id, and its floor and room as they are named."""
+    building = floor = room = None
+    for area in reversed([policy.areas[each] for each in node.path]):
+        if area.kind == "building":
+            building = area.id
+        elif area.kind == "floor":
+            floor = area.name.en
+        elif area.kind == "room":
+            room = area.name.en
+    return building, floor, room
 
 
 def _digits(found: re.Match[str]) -> str:
@@ -121,8 +143,3 @@ def _same_word(left: str, right: str) -> bool:
     if not (left.isascii() and right.isascii()):
         return False
     return (left.isdigit() and right.isdigit()) or (left.isalpha() and right.isalpha())
-
-
-def choose(nodes: Iterable[AreaNode], territory: str | None) -> AreaNode | None:
-    """The first of some areas of one name that lies in ``territory`` (None: in any)."""
-    return next((node for node in nodes if territory in {None, node.territory}), None)

@@ -59,19 +59,20 @@ class _Votes:
 
     def add(self, trade: str, weight: int, at: int, source: Source) -> None:
         """Count for ``trade``; of several sources the first one counted is named."""
-        self.weight[trade] = self.weight.get(trade, 0) + weight
-        self.first[trade] = min(at, self.first.get(trade, at))
-        self.sources.setdefault(trade, source)
+        if trade not in self.weight:
+            self.weight[trade], self.first[trade], self.sources[trade] = weight, at, source
+            return
+        self.weight[trade] += weight
+        self.first[trade] = min(at, self.first[trade])
 
-    def hits(self, hits: list[Hit], at: int, source: Source) -> None:
+    def hits(self, hits: list[Hit], source: Source) -> None:
         """Count each different word once."""
         for hit in hits:
-            for mark in hit.marks:
-                if mark.kind == "neutral" or (hit.word, mark.name) in self._counted:
-                    continue
-                self._counted.add((hit.word, mark.name))
-                weight = hit.weight if mark.kind == "trade" else hit.weight // 2
-                self.add(mark.name, weight, at + hit.at, source)
+            for trade, weight in hit.word.votes:
+                counted = (hit.word.text, trade)
+                if counted not in self._counted:
+                    self._counted.add(counted)
+                    self.add(trade, weight, hit.at, source)
 
     def best(self) -> tuple[str | None, int]:
         """The winner, and how sure it is, in thousandths."""
@@ -99,9 +100,9 @@ def classify(
     """Classify one report. Whatever the text, it never fails; planned work is not alarmed by its own words."""
     index = policy.compiled(WordIndex)
     things, alarms = index.scan(fold(text or ""))
-    evidence = [f"{hit.word}→{mark.name}" for hit in things for mark in hit.marks if mark.name]
+    evidence = [said for hit in things for said in hit.word.evidence]
     votes = _Votes()
-    votes.hits(things, 0, "lexicon")
+    votes.hits(things, "lexicon")
     if trade_hint:
         _hint(policy, votes, trade_hint, evidence)
     if category:
@@ -113,7 +114,7 @@ def classify(
     if origin in _PLANNED_ORIGINS or kind == "preventive":
         alarms = []
     emergency, named = _emergency(policy, alarms, evidence)
-    told = tuple(dict.fromkeys((*hazards, *named)))
+    told = tuple(dict.fromkeys((*hazards, *named))) if hazards or named else ()
     urgency = _urgency(index.hazards, alarms, told, urgency_hint, impact, evidence)
     if emergency is not None:
         trade, confidence, source = emergency, max(confidence, _ALARM_CONFIDENCE), "lexicon"
@@ -149,8 +150,8 @@ def _category(policy: Policy, index: WordIndex, votes: _Votes, category: str, ev
         evidence.append(f"category→{category}")
         return []
     things, alarms = index.scan(fold(category))
-    votes.hits(things, 0, "category")
-    evidence += [f"{hit.word}→{mark.name}" for hit in things for mark in hit.marks if mark.name]
+    votes.hits(things, "category")
+    evidence += [said for hit in things for said in hit.word.evidence]
     return alarms
 
 
@@ -159,14 +160,14 @@ def _emergency(policy: Policy, alarms: Sequence[Hit], evidence: list[str]) -> tu
     words = policy.document.lexicon.emergencies
     found: list[tuple[int, int, str]] = []
     for hit in alarms:
-        for mark in hit.marks:
+        for mark in hit.word.marks:
             if mark.kind != "emergency":
                 continue
             if hit.negated:
-                evidence.append(f"denied {hit.word}")
+                evidence.append(f"denied {hit.word.text}")
             else:
-                evidence.append(f"{hit.word}→{mark.name}")
-                found.append((-hit.weight, hit.at, mark.name))
+                evidence.append(f"{hit.word.text}→{mark.name}")
+                found.append((-hit.word.weight, hit.at, mark.name))
     if not found:
         return None, ()
     return words[min(found)[2]].trade, tuple(dict.fromkeys(words[name].hazard for _, _, name in found))
@@ -185,7 +186,12 @@ def _urgency(
         return "emergency"
     if not alarms and not hazards and not hint and impact not in _WIDE_IMPACTS:
         return "normal"
-    said = [(mark.name, hit.word) for hit in alarms for mark in hit.marks if mark.kind == "urgency" and not hit.negated]
+    said = [
+        (mark.name, hit.word.text)
+        for hit in alarms
+        for mark in hit.word.marks
+        if mark.kind == "urgency" and not hit.negated
+    ]
     if hint in URGENCIES:
         said.append((str(hint), "hint"))
     if hazards:

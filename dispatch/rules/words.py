@@ -51,21 +51,42 @@ class Mark(msgspec.Struct, frozen=True):
     name: str
 
 
+class Word(msgspec.Struct, frozen=True):
+    """A word of the lexicon, with all that is said of it when it is found.
+
+    ``parts`` are its characters, or its tokens in their base form. ``votes`` are the trades that a word for a thing
+    points to, each with the weight that it adds; ``evidence`` names them for people.
+    """
+
+    text: str
+    parts: "_Text"
+    length: int
+    marks: tuple[Mark, ...]
+    weight: int
+    votes: tuple[tuple[str, int], ...]
+    evidence: tuple[str, ...]
+
+
 class Hit(msgspec.Struct, frozen=True):
     """A word found in a text. ``at`` and ``end`` are characters in Chinese, tokens in English."""
 
-    word: str
-    marks: tuple[Mark, ...]
-    weight: int
+    word: Word
     at: int
     end: int
     is_english: bool
     negated: bool = False
 
 
-_Entry = tuple[str, int, tuple[Mark, ...], int]
-_Phrase = tuple[list[str], int, tuple[Mark, ...], int]
-_ZhTable = dict[str, dict[str, tuple[tuple[_Entry, ...], ...]]]
+_Text = str | tuple[str, ...]
+"""A text as it is scanned: characters in Chinese, tokens in English."""
+
+_Layers = tuple[tuple[int, tuple[Word, ...]], ...]
+"""The words of each layer that has any, the longest first."""
+
+_Table = dict[str, dict[_Text | None, _Layers]]
+"""Words by their first part and what follows it; under None those of one part, whatever follows."""
+
+_THINGS, _ALARMS = 0, 1
 
 
 class WordIndex:
@@ -86,11 +107,11 @@ class WordIndex:
         ]
         alarms += [(words, Mark("urgency", name)) for name, words in lexicon.urgency.items()]
         self._forms = _forms([*(words for words, _ in things), *(words for words, _ in alarms)])
-        self._zh = _by_two(_by_first(_zh(things), _zh(alarms)))
+        self._zh = _table(_zh(things), _zh(alarms))
+        self._zh_ascii = _table(*([each for each in _zh(layer) if each.text.isascii()] for layer in (things, alarms)))
         self.hazards = frozenset(each.hazard for each in lexicon.emergencies.values())
-        self._en: dict[str, tuple[tuple[_Phrase, ...], ...]] = _by_first(
-            _en(things, self._forms), _en(alarms, self._forms)
-        )
+        self._en = _table(_en(things, self._forms), _en(alarms, self._forms))
+        self._base = self._forms | dict.fromkeys(_SMALL, "")
         negations = sorted({fold(each) for each in lexicon.negations.zh}, key=lambda each: (-len(each), each))
         self._zh_negations = tuple(negations)
         either = "|".join(map(re.escape, negations)) or "(?!)"
@@ -99,63 +120,23 @@ class WordIndex:
 
     def scan(self, text: str) -> tuple[list[Hit], list[Hit]]:
         """The things and the alarms that a folded text names, each in order of place; never fails."""
-        things, alarms = self._scan_zh(text)
+        things, alarms = _found(text, self._zh_ascii if text.isascii() else self._zh, is_english=False)
         if alarms:
             alarms = self._judge(_uncovered(alarms, things), text, ())
         tokens = self._tokens(text)
         if tokens:
-            en_things, en_alarms = self._scan_en(tokens)
+            en_things, en_alarms = _found(tokens, self._en, is_english=True)
             things += en_things
             if en_alarms:
                 alarms += self._judge(_uncovered(en_alarms, en_things), text, tokens)
         return things, alarms
 
-    def _scan_zh(self, text: str) -> tuple[list[Hit], list[Hit]]:
-        found: tuple[list[Hit], list[Hit]] = ([], [])
-        free = [0, 0]
-        begins = self._zh
-        for at, char in enumerate(text):
-            seconds = begins.get(char)
-            if seconds is None:
-                continue
-            layers = seconds.get(text[at + 1 : at + 2]) or seconds.get("")
-            if layers is None:
-                continue
-            for layer, entries in enumerate(layers):
-                if not entries or at < free[layer]:
-                    continue
-                for word, length, marks, weight in entries:
-                    if text.startswith(word, at):
-                        free[layer] = at + length
-                        found[layer].append(Hit(word, marks, weight, at, at + length, is_english=False))
-                        break
-        return found
-
-    def _tokens(self, text: str) -> list[str]:
-        forms = self._forms
+    def _tokens(self, text: str) -> tuple[str, ...]:
+        base = self._base.get
         plain = text.replace("'", "").replace("a/c", "ac")
-        return [forms.get(each, each) for each in _TOKEN.findall(plain) if each not in _SMALL]
+        return tuple([form for each in _TOKEN.findall(plain) if (form := base(each, each))])
 
-    def _scan_en(self, tokens: list[str]) -> tuple[list[Hit], list[Hit]]:
-        found: tuple[list[Hit], list[Hit]] = ([], [])
-        free = [0, 0]
-        begins = self._en
-        for at, token in enumerate(tokens):
-            layers = begins.get(token)
-            if layers is None:
-                continue
-            for layer, phrases in enumerate(layers):
-                if at < free[layer]:
-                    continue
-                for phrase, length, marks, weight in phrases:
-                    if tokens[at : at + length] == phrase:
-                        free[layer] = at + length
-                        hit = Hit(" ".join(phrase), marks, weight, at, at + length, is_english=True)
-                        found[layer].append(hit)
-                        break
-        return found
-
-    def _judge(self, hits: list[Hit], text: str, tokens: list[str] | tuple[()]) -> list[Hit]:
+    def _judge(self, hits: list[Hit], text: str, tokens: tuple[str, ...]) -> list[Hit]:
         """The same hits, those marked that the words before them deny."""
         judged: list[Hit] = []
         for hit in hits:
@@ -177,7 +158,7 @@ class WordIndex:
         asks = len(said) > 1 and ahead.endswith(said[1])
         return not asks and not ahead.endswith(self._zh_negations) and not _ZH_PAST.search(ahead)
 
-    def _denied_en(self, hit: Hit, tokens: list[str] | tuple[()]) -> bool:
+    def _denied_en(self, hit: Hit, tokens: tuple[str, ...]) -> bool:
         if any(each in _EN_PAST for each in tokens[hit.end : hit.end + 2]):
             return False
         for token in reversed(tokens[max(0, hit.at - _NEAR_EN) : hit.at]):
@@ -204,7 +185,7 @@ def _chained_zh(last: Hit | None, hit: Hit, text: str) -> bool:
     return last is not None and last.negated and bool(_ZH_CHAIN.match(text[last.end : hit.at]))
 
 
-def _chained_en(last: Hit | None, hit: Hit, tokens: list[str] | tuple[()]) -> bool:
+def _chained_en(last: Hit | None, hit: Hit, tokens: tuple[str, ...]) -> bool:
     if last is None or not last.negated:
         return False
     between = tokens[last.end : hit.at]
@@ -223,27 +204,46 @@ def _uncovered(alarms: list[Hit], things: list[Hit]) -> list[Hit]:
     ]
 
 
-def _by_first(*layers: dict[str, list[tuple]]) -> dict[str, tuple[tuple, ...]]:  # type: ignore[type-arg]
-    """For each beginning its words in each layer, the longest first."""
-    begins = sorted({first for layer in layers for first in layer})
-    return {
-        first: tuple(tuple(sorted(layer.get(first, ()), key=lambda each: (-each[1], each[0]))) for layer in layers)
-        for first in begins
-    }
-
-
-def _by_two(begins: dict[str, tuple[tuple[_Entry, ...], ...]]) -> _ZhTable:
-    """The same by first and second character; a word of one character stands under each second one, and none."""
-    table: _ZhTable = {}
-    for first, layers in begins.items():
-        seconds = sorted({entry[0][1:2] for entries in layers for entry in entries} | {""})
-        table[first] = {
-            second: tuple(tuple(each for each in entries if each[0][1:2] in {second, ""}) for entries in layers)
-            for second in seconds
-        }
-        if not any(table[first][""]):
-            del table[first][""]
+def _table(things: Iterable[Word], alarms: Iterable[Word]) -> _Table:
+    """The words of both layers by how they begin. Words of one part stand under every second one, and under None."""
+    begins: dict[str, list[tuple[int, Word]]] = {}
+    for layer, words in ((_THINGS, things), (_ALARMS, alarms)):
+        for word in sorted(words, key=lambda each: (-each.length, each.parts)):
+            begins.setdefault(word.parts[0], []).append((layer, word))
+    table: _Table = {}
+    for first, found in begins.items():
+        seconds = {word.parts[1:2] or None for _, word in found}
+        table[first] = {second: _layers(found, second) for second in seconds}
     return table
+
+
+def _layers(found: list[tuple[int, Word]], second: _Text | None) -> _Layers:
+    fitting = [(layer, word) for layer, word in found if word.length == 1 or word.parts[1:2] == second]
+    return tuple(
+        (layer, words)
+        for layer in (_THINGS, _ALARMS)
+        if (words := tuple(word for its_layer, word in fitting if its_layer == layer))
+    )
+
+
+def _found(text: _Text, begins: _Table, *, is_english: bool) -> tuple[list[Hit], list[Hit]]:
+    """The words that stand in a text, in each layer the longest at each place, and none inside another."""
+    found: tuple[list[Hit], list[Hit]] = ([], [])
+    free = [0, 0]
+    for at, first in enumerate(text):
+        seconds = begins.get(first)
+        if seconds is None:
+            continue
+        for layer, words in seconds.get(text[at + 1 : at + 2]) or seconds.get(None, ()):
+            if at < free[layer]:
+                continue
+            for word in words:
+                end = at + word.length
+                if text[at:end] == word.parts:
+                    free[layer] = end
+                    found[layer].append(Hit(word, at, end, is_english))
+                    break
+    return found
 
 
 def _marked(words: Iterable[tuple[str, Mark]]) -> dict[str, tuple[Mark, ...]]:
@@ -254,26 +254,36 @@ def _marked(words: Iterable[tuple[str, Mark]]) -> dict[str, tuple[Mark, ...]]:
     return found
 
 
-def _zh(lists: list[tuple[Words, Mark]]) -> dict[str, list[_Entry]]:
+def _zh(lists: list[tuple[Words, Mark]]) -> list[Word]:
     """A Chinese word weighs two for each character."""
-    found: dict[str, list[_Entry]] = {}
     listed = _marked((fold(word), mark) for words, mark in lists for word in words.zh)
-    for word, marks in listed.items():
-        found.setdefault(word[0], []).append((word, len(word), marks, 2 * len(word)))
-    return found
+    return [_word(word, word, marks, 2 * len(word)) for word, marks in listed.items()]
 
 
-def _en(lists: list[tuple[Words, Mark]], forms: dict[str, str]) -> dict[str, list[_Phrase]]:
+def _en(lists: list[tuple[Words, Mark]], forms: dict[str, str]) -> list[Word]:
     """An English phrase weighs four for its first words and less for those after."""
-    found: dict[str, list[_Phrase]] = {}
     phrases = _marked(
         (" ".join(forms.get(each, each) for each in _phrase(word)), mark) for words, mark in lists for word in words.en
     )
+    found: list[Word] = []
     for phrase, marks in phrases.items():
-        tokens = phrase.split(" ")
-        weight = _WORD_WEIGHT[min(len(tokens), len(_WORD_WEIGHT) - 1)]
-        found.setdefault(tokens[0], []).append((tokens, len(tokens), marks, weight))
+        tokens = tuple(phrase.split(" "))
+        found.append(_word(phrase, tokens, marks, _WORD_WEIGHT[min(len(tokens), len(_WORD_WEIGHT) - 1)]))
     return found
+
+
+def _word(text: str, parts: _Text, marks: tuple[Mark, ...], weight: int) -> Word:
+    """The weight is for a trade; a symptom has half of it."""
+    shares = {"trade": weight, "symptom": weight // 2}
+    return Word(
+        text=text,
+        parts=parts,
+        length=len(parts),
+        marks=marks,
+        weight=weight,
+        votes=tuple((mark.name, shares[mark.kind]) for mark in marks if mark.kind in shares),
+        evidence=tuple(f"{text}→{mark.name}" for mark in marks if mark.name),
+    )
 
 
 def _phrase(word: str) -> list[str]:
