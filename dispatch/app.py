@@ -14,6 +14,8 @@ from dispatch.agents.desk import Desk
 from dispatch.agents.feed import Batch, Feed
 from dispatch.agents.hosting import HostApp, make_host
 from dispatch.agents.intake import Intake
+from dispatch.agents.measuring import Inside
+from dispatch.agents.pages import Pages
 from dispatch.agents.policies import PolicyBook, write_policy
 from dispatch.agents.publisher import Publisher
 from dispatch.config import load_config
@@ -87,7 +89,7 @@ def create_app(
     store: RedisStore | None = None,
 ) -> HostApp:
     """An app that plays the given roles. ``clock``, ``steps`` and ``store`` are for simulations and tests."""
-    app = make_host(settings.group, settings.data, settings.web_port)
+    app = make_host(settings.group, settings.data)
     engine = Engine(
         app, settings, tuple(roles), clock or make_clock(settings.clock), steps or (lambda _name: None), store
     )
@@ -117,6 +119,7 @@ class Engine(Service):
         self.steps = steps
         self.redis = connect(settings.redis, **settings.redis_options())
         self.store = store or RedisStore(self.redis)
+        self.inside = Inside(settings, clock, self.store)
         self.publisher: Publisher | None = None
         self.handlers: dict[str, Any] = {}
         self.channels: dict[str, list[Any]] = {role: self._agents(role) for role in roles}
@@ -138,6 +141,8 @@ class Engine(Service):
     async def on_start(self) -> None:
         """Connect, check, and start the feeds."""
         settings, client = self.settings, self.settings.kafka_client()
+        if settings.web_port is not None:
+            await self.add_runtime_dependency(Pages(self.inside))
         incarnations = await prepare(settings, self.store)
         publisher = self.publisher = Publisher(client)
         await publisher.start()
@@ -145,6 +150,7 @@ class Engine(Service):
         await self.add_runtime_dependency(book)
         await first_policy(settings, book, publisher)
         tenant = book.latest.tenant
+        self.inside.policies = book
         common: dict[str, Any] = {
             "tenant": tenant,
             "store": self.store,
@@ -157,6 +163,7 @@ class Engine(Service):
         for role in self.roles:
             await START[role](self, common, incarnations)
         self.host.flow_control.resume()
+        self.inside.started = True
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -167,6 +174,10 @@ class Engine(Service):
         while not self.should_stop:
             await self.sleep(COLLECT_EVERY_S)
             gc.collect()
+
+    async def on_stop(self) -> None:
+        """Ready no more: whoever asks is told before the lanes go."""
+        self.inside.started = False
 
     async def on_shutdown(self) -> None:
         """Close connections, once the feeds and agents that work with them have stopped."""
@@ -200,6 +211,7 @@ class Engine(Service):
 
     async def _feed(self, role: str, topics: Sequence[str], keeper: Any, *, reads: bool = True) -> None:
         feed = Feed(role, topics, self.channels[role], keeper, self.settings, reads=reads, steps=self.steps)
+        self.inside.feeds.append(feed)
         await self.add_runtime_dependency(feed)
 
 

@@ -34,7 +34,8 @@ class Settings(BaseModel):
     batch_records: int = Field(default=256, ge=1, le=2000)
     queue_records: int = Field(default=2000, ge=1)
     session_timeout_ms: int = Field(default=10_000, ge=1000)
-    web_port: int | None = None
+    web_port: int | None = Field(default=None, ge=0, le=65535)
+    web_host: str = "127.0.0.1"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: str = "PLAIN"

@@ -13,6 +13,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from mode import Service
 
+from dispatch import metrics
 from dispatch.agents.feed import Batch
 from dispatch.agents.policies import PolicyBook
 from dispatch.agents.publisher import Publisher, Record
@@ -59,6 +60,7 @@ class Timekeeper:
         self._next_ms: list[int] = []
         self._names: tuple[str, ...] = ()
         self._keys: dict[int, list[TerritoryKey]] = {}
+        self._sizes, self._times = metrics.BATCH_RECORDS.labels("clock"), metrics.BATCH_SECONDS.labels("clock")
 
     async def take(self, lane: int, _consumer: AIOKafkaConsumer) -> Mapping[str, int]:
         """See Keeper."""
@@ -90,6 +92,7 @@ class Timekeeper:
             found = await self.store.next_due([key for _lane, key in places])
         except UNREACHABLE as error:
             log.warning("store is away", error=type(error).__name__)
+            metrics.waited("store", LONGEST_SLEEP_S)
             return []
         for (lane, key), first_ms in zip(places, found, strict=True):
             if first_ms is None:
@@ -102,6 +105,7 @@ class Timekeeper:
 
     async def handle(self, batch: Batch) -> None:
         """Send what is due in one lane, as one command a territory."""
+        began_s = time.monotonic()
         now = self.clock.now()
         now_ms = int(now.timestamp() * 1000)
         out: list[Record] = []
@@ -114,10 +118,13 @@ class Timekeeper:
                     out.append(self._command(key, due, text_of(now)))
         except UNREACHABLE as error:
             log.warning("store is away", error=type(error).__name__)
+            metrics.waited("store", LONGEST_SLEEP_S)
         self.steps("clock.read")
         if out:
             await self.publisher.publish(out)
         self.steps("clock.published")
+        self._sizes.observe(len(out))
+        self._times.observe(time.monotonic() - began_s)
         if not batch.done.done():
             batch.done.set_result(None)
 

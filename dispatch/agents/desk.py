@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.structs import ConsumerRecord
 
 from dispatch.agents import lanes, wire
+from dispatch.agents.counting import count_batch
 from dispatch.agents.desk_input import Lane, Parsed, is_killer, parse, portion
 from dispatch.agents.feed import Batch
 from dispatch.agents.lanes import Held
@@ -148,6 +149,7 @@ class Desk:
         self.steps("desk.published")
         for record in records:
             lane.floors[record.topic] = max(lane.floors.get(record.topic, 0), record.offset + 1)
+        count_batch(parsed, decided, now)
         self._tell(lane, records, decided, began_s)
 
     def _parse(self, lane: Lane, records: list[ConsumerRecord], *, killer: bool) -> Parsed:

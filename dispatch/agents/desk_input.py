@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from aiokafka.structs import ConsumerRecord
 from msgspec import DecodeError
 
+from dispatch import metrics
 from dispatch.agents import wire
 from dispatch.agents.lanes import Held, load_territory
 from dispatch.agents.policies import PolicyBook
@@ -74,6 +75,7 @@ def parse(
             command = _command(lane, record, lane_of, policies)
         except Rejected as error:
             parsed.letters.append(wire.letter_of(record, tenant, error.code, error.errors))
+            metrics.REFUSED.labels("desk", error.code).inc()
             continue
         for key in _addressed(lane, command):
             place = _held(lane, key, policies).territory.positions.get(record.topic)
@@ -81,6 +83,7 @@ def parse(
                 continue
             parsed.positions.setdefault(key, {})[record.topic] = record.offset
             if killer:
+                metrics.REFUSED.labels("desk", "kills-the-worker").inc()
                 why = f"{LONE_TRIES} tries ended the process"
                 parsed.letters.append(wire.letter_of(record, tenant, "kills-the-worker", (), why))
             else:

@@ -5,6 +5,7 @@ of its own, so that a slow lane delays no other. A batch counts as read only whe
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 from mode import Service
 
+from dispatch import metrics
 from dispatch.errors import Conflict
 from dispatch.log import get_log
 from dispatch.settings import Settings
@@ -25,6 +27,7 @@ COMMIT_EVERY_S = 1.0
 RETAKE_S = 0.5
 CHECK_EVERY_S = 5.0
 IDLE_MS = 200
+FETCH_AGAIN_S = 1.0
 
 
 class Batch:
@@ -113,6 +116,8 @@ class Feed(Service):
         self.committed: dict[TopicPartition, int] = {}
         self.steps = steps
         self.consumer: AIOKafkaConsumer | None = None
+        self.joined = False
+        self._sizes, self._times = metrics.BATCH_RECORDS.labels(name), metrics.BATCH_SECONDS.labels(name)
 
     async def on_start(self) -> None:
         """Join the group."""
@@ -149,7 +154,8 @@ class Feed(Service):
                 if not error.retriable:
                     raise
                 log.warning("fetch failed", feed=self.name, error=type(error).__name__)
-                await self.sleep(1.0)
+                metrics.waited("broker", FETCH_AGAIN_S)
+                await self.sleep(FETCH_AGAIN_S)
                 continue
             for place, records in fetched.items():
                 lane = self.lanes.get(place.partition)
@@ -232,6 +238,7 @@ class Feed(Service):
                 await asyncio.sleep(RETAKE_S)
             except Conflict as conflict:
                 log.warning("lane lost", feed=self.name, lane=lane.number, why=str(conflict))
+                metrics.FENCED.labels(self.name).inc()
                 lane.ready = False
                 lane.drop()
                 await self.keeper.release(lane.number)
@@ -241,7 +248,10 @@ class Feed(Service):
         consumer = self._consumer()
         offsets = await self.keeper.take(lane.number, consumer)
         places = [TopicPartition(topic, lane.number) for topic in self.topics]
-        if self.lanes.get(lane.number) is not lane or not self.reads:
+        if self.lanes.get(lane.number) is not lane:
+            return
+        if not self.reads:
+            lane.ready = True
             return
         for place in places:
             offset = offsets.get(place.topic)
@@ -270,11 +280,14 @@ class Feed(Service):
             if not records:
                 continue
             batch = lane.in_flight = Batch(lane.number, records)
+            began_s = time.monotonic()
             await channel.send(value=batch)
             try:
                 await batch.done
             finally:
                 lane.in_flight = None
+            self._sizes.observe(len(records))
+            self._times.observe(time.monotonic() - began_s)
             for record in records:
                 self.done[TopicPartition(record.topic, record.partition)] = record.offset + 1
             for topic in list(lane.paused):
@@ -296,7 +309,9 @@ class _Listener(ConsumerRebalanceListener):
         self._feed = feed
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
+        self._feed.joined = False
         await self._feed.let_go(sorted({place.partition for place in revoked}))
 
     async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
         self._feed.own(sorted({place.partition for place in assigned}))
+        self._feed.joined = True

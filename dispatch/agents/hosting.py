@@ -1,4 +1,4 @@
-"""Faust as a host: it runs agents, services, supervision and the web server; it never talks to Kafka itself.
+"""Faust as a host: it runs agents, services and supervision; it never talks to Kafka itself.
 
 Faust's own consumer can lose events on a crash, so that its Kafka parts are switched off here, and a
 :class:`~dispatch.agents.feed.Feed` carries batches into channels instead.
@@ -6,7 +6,6 @@ Faust's own consumer can lose events on a crash, so that its Kafka parts are swi
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import faust
 from faust.app.base import BootStrategy
@@ -15,14 +14,14 @@ from mode.types import ServiceT
 
 
 class _HostOnly(BootStrategy):
-    """Starts sensors, the web server and agents: nothing of Kafka, no tables."""
+    """Starts sensors and agents: nothing of Kafka, no tables, no web server."""
 
     enable_kafka = False
     enable_kafka_consumer = False
     enable_kafka_producer = False
 
     def server(self) -> Iterable[ServiceT]:
-        services: Iterable[ServiceT] = self._chain(self.sensors(), self.web_server(), self.agents())
+        services: Iterable[ServiceT] = self._chain(self.sensors(), self.agents())
         return services
 
 
@@ -42,12 +41,9 @@ class HostApp(faust.App):
         return False
 
 
-def make_host(name: str, folder: Path, web_port: int | None) -> HostApp:
-    """An app that ends its process when an agent breaks, rather than limp on."""
+def make_host(name: str, folder: Path) -> HostApp:
+    """An app that ends its process when an agent breaks, rather than limp on. Its pages are ours, not Faust's."""
     folder.mkdir(parents=True, exist_ok=True)
-    options: dict[str, Any] = {"web_enabled": web_port is not None}
-    if web_port is not None:
-        options |= {"web_port": web_port, "web_bind": "127.0.0.1"}
     return HostApp(
         name,
         broker="kafka://127.0.0.1:1",
@@ -55,5 +51,5 @@ def make_host(name: str, folder: Path, web_port: int | None) -> HostApp:
         datadir=str(folder / "faust"),
         agent_supervisor=CrashingSupervisor,
         stream_wait_empty=False,
-        **options,
+        web_enabled=False,
     )

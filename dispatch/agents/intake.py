@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord
 from pydantic import ValidationError
 
+from dispatch import metrics
 from dispatch.agents import wire
 from dispatch.agents.feed import Batch
 from dispatch.agents.inputs import Draft, Reader, written
@@ -107,6 +108,7 @@ class Intake:
 
     def _refuse(self, record: ConsumerRecord, error: Rejected) -> Record:
         log.warning("refused", topic=record.topic, partition=record.partition, offset=record.offset, code=error.code)
+        metrics.REFUSED.labels("intake", error.code).inc()
         letter = wire.letter_of(record, self.tenant, error.code, error.errors, error.message)
         return wire.letter_record(letter, record.partition % self.dead_partitions)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from dispatch import metrics
 from dispatch.log import get_log
 from dispatch.stores.redis import UNREACHABLE
 
@@ -20,5 +21,7 @@ async def patiently(call: Callable[[], Awaitable[T]]) -> T:
             return await call()
         except UNREACHABLE as error:
             log.warning("store is away", error=type(error).__name__, tries=tries)
-        await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
+        wait_s = RETRY_S[min(tries, len(RETRY_S) - 1)]
+        metrics.waited("store", wait_s)
+        await asyncio.sleep(wait_s)
         tries += 1

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.structs import RecordMetadata
 
+from dispatch import metrics
 from dispatch.log import get_log
 from dispatch.topics import MAX_MESSAGE_BYTES
 
@@ -89,7 +90,9 @@ class Publisher:
                 if self.stopping:
                     raise
                 log.warning("publish failed", error=type(error).__name__, records=len(records), tries=tries)
-            await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
+            wait_s = RETRY_S[min(tries, len(RETRY_S) - 1)]
+            metrics.waited("broker", wait_s)
+            await asyncio.sleep(wait_s)
             tries += 1
             await self._renew(generation)
 
@@ -127,6 +130,7 @@ class Publisher:
             future, count = futures[-1]
             metadata: RecordMetadata = future.result()
             ends[place] = metadata.offset + count
+            metrics.PUBLISHED.labels(place[0]).inc(len(grouped[place]))
         return ends
 
 

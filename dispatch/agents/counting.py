@@ -1,0 +1,30 @@
+"""What a desk's batch adds to the metrics: once a batch, from what is at hand."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+
+from dispatch import metrics
+from dispatch.agents.desk_input import Parsed
+from dispatch.rules.batch import Decided
+from dispatch.stores.base import TerritoryKey
+
+
+def count_batch(parsed: Parsed, decided: Mapping[TerritoryKey, Decided], now: datetime) -> None:
+    """Events by type, refusals by code, repetitions, and how late deadlines were decided.
+
+    What is no command at all has been counted where it was read.
+    """
+    events = Counter(event.type for one in decided.values() for event in one.events)
+    for kind, count in events.items():
+        metrics.EVENTS.labels(kind).inc(count)
+    for one in decided.values():
+        for refusal in one.refused:
+            metrics.REFUSED.labels("desk", refusal.code).inc()
+    if repeated := sum(one.repeated for one in decided.values()):
+        metrics.REPEATED.inc(repeated)
+    now_ms = now.timestamp() * 1000
+    for commands in parsed.commands.values():
+        for command in commands:
+            if command.type == "due" and (timers := command.data.get("timers")):
+                metrics.LATE.observe(max(0.0, now_ms - timers[0]["due_ms"]) / 1000)
