@@ -5,6 +5,8 @@ of its own, so that a slow lane delays no other. A batch counts as read only whe
 """
 
 import asyncio
+import os
+import socket
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -124,6 +126,7 @@ class Feed(Service):
         settings = self.settings
         self.consumer = AIOKafkaConsumer(
             **settings.kafka_client(),
+            client_id=settings.instance or f"{socket.gethostname()}-{os.getpid()}",
             group_id=f"{settings.group}-{self.name}",
             group_instance_id=f"{settings.instance}-{self.name}" if settings.instance else None,
             enable_auto_commit=False,

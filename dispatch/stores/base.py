@@ -97,6 +97,9 @@ class LaneStore(Protocol):
     async def fences(self, keys: Sequence[TerritoryKey]) -> list[tuple[int, str]]:
         """The (sequence, batch id) last saved of each territory; (0, "") where nothing was."""
 
+    async def metas(self, keys: Sequence[TerritoryKey]) -> list[Meta | None]:
+        """How far each territory has come; None where nothing was saved."""
+
     async def finals(self, key: TerritoryKey) -> dict[str, bytes]:
         """All final orders of a territory; slow, for rebuilds and hashes."""
 

@@ -100,6 +100,10 @@ class MemoryStore:
         """See LaneStore."""
         return [self._fence(key) for key in keys]
 
+    async def metas(self, keys: Sequence[TerritoryKey]) -> list[Meta | None]:
+        """See LaneStore."""
+        return [self._of(key).meta for key in keys]
+
     async def finals(self, key: TerritoryKey) -> dict[str, bytes]:
         """See LaneStore."""
         return dict(self._of(key).finals)

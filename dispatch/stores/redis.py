@@ -144,6 +144,13 @@ class RedisStore:
         found = raised(await self._link.call(*(("HMGET", f"{{{key}}}:meta", "sequence", "batch_id") for key in keys)))
         return [(int(sequence or 0), (batch_id or b"").decode()) for sequence, batch_id in found]
 
+    async def metas(self, keys: Sequence[TerritoryKey]) -> list[Meta | None]:
+        """See LaneStore."""
+        if not keys:
+            return []
+        found = raised(await self._link.call(*(("HGET", f"{{{key}}}:meta", "meta") for key in keys)))
+        return [_decode_meta(one) if one else None for one in found]
+
     async def finals(self, key: TerritoryKey) -> dict[str, bytes]:
         """See LaneStore."""
         prefix = f"{{{key}}}:final:"

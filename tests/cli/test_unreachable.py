@@ -16,6 +16,7 @@ REPORT = '{"type": "request", "data": {"channel": "web", "reporter": {"id": "stu
         (("publish", "-"), "DISPATCH_KAFKA"),
         (("orders",), "DISPATCH_REDIS"),
         (("order", "NORTH-00001"), "DISPATCH_REDIS"),
+        (("status",), "DISPATCH_REDIS"),
         (("dead-letters",), "DISPATCH_KAFKA"),
         (("rebuild", "--check"), "DISPATCH_REDIS"),
         (("person", "s1", "--tenant", "t"), "DISPATCH_REDIS"),

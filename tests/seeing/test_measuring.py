@@ -103,8 +103,8 @@ async def test_a_keeper_may_have_gauges_of_its_own():
 def order(number, state, age_s):
     at = NOW - timedelta(seconds=age_s)
     return Order(
-        id=f"o{number}", display_no="N-1", request_id="r", state=state, channel="web", owner=Owner(kind="role", id="desk"),
-        owner_since=at, policy_version="p", reported_at=at, opened_at=at,
+        id=f"o{number}", display_no="N-1", request_id="r", state=state, channel="web",
+        owner=Owner(kind="role", id="desk"), owner_since=at, policy_version="p", reported_at=at, opened_at=at,
     )  # fmt: skip
 
 

@@ -189,6 +189,14 @@ async def test_the_fence_can_be_asked_for(store, tenant):
     assert await store.fences([]) == []
 
 
+async def test_how_far_territories_have_come_is_told_without_loading_them(store, tenant):
+    known, unknown = TerritoryKey(tenant, "n"), TerritoryKey(tenant, "u")
+    save = save_of(7, meta={"now": "2026-03-02T08:00:00.123Z"})
+    await store.save({known: save})
+    assert await store.metas([unknown, known]) == [None, save.meta]
+    assert await store.metas([]) == []
+
+
 # final orders -------------------------------------------------------------------------------------------------
 
 
