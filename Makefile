@@ -33,7 +33,7 @@ bench: .venv/.installed ## how fast it is, and compared with what
 crash: .venv/.installed ## kill workers in full run and count what was lost (KILLS=20)
 	$(BIN)/python -m tests.crash --kills $(KILLS)
 
-up: ## Kafka, Redis and one worker in Docker
+up: ## Kafka, Redis, a worker, Prometheus and Grafana in Docker
 	docker compose up -d
 
 lock: .venv/.installed ## resolve the dependencies anew

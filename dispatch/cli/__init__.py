@@ -18,7 +18,7 @@ TABLE: Final = {
     "publish": Entry("dispatch.cli.publish", "Publish requests and actions from a file of JSON lines."),
     "orders": Entry("dispatch.cli.orders", "List work orders."),
     "order": Entry("dispatch.cli.order", "Tell one work order's whole story."),
-    "status": Entry("dispatch.cli.status", "Tell of each lane who owns it, its lag and whether its timers are late."),
+    "status": Entry("dispatch.cli.status", "Show lanes, owners, lag and late timers."),
     "dead-letters": Entry("dispatch.cli.letters", "List input that was refused, or send it again."),
     "rebuild": Entry("dispatch.cli.rebuild", "Make the state anew from the log, or compare the two."),
     "person": Entry("dispatch.cli.person", "Show what is known of a person."),

@@ -64,7 +64,7 @@ async def test_an_input_that_is_refused_is_counted_by_its_code_and_as_a_dead_let
 async def test_an_action_that_the_desk_refuses_is_counted_too(client, pages):
     offer = await client.offered(await client.report())
     before = await _refused_by_desk(pages)
-    await client.act("close", offer.subject, (f"d-{token()}", "technician"))
+    await client.act("accept", offer.subject, (f"t-{token()}", "technician"))
     await client.wait(lambda one: one.topic == "dispatch.dead-letters", after=offer.number)
     assert await _refused_by_desk(pages) == before + 1
 
