@@ -17,7 +17,7 @@ def count_batch(parsed: Parsed, decided: Mapping[TerritoryKey, Decided], now: da
     """
     events = Counter(event.type for one in decided.values() for event in one.events)
     for kind, count in events.items():
-        metrics.EVENTS.labels(kind).inc(count)
+        metrics.EVENTS_BY_TYPE[kind].inc(count)
     for one in decided.values():
         for refusal in one.refused:
             metrics.REFUSED.labels("desk", refusal.code).inc()

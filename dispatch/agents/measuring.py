@@ -2,10 +2,11 @@
 
 import asyncio
 import time
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from aiokafka import TopicPartition
@@ -179,10 +180,10 @@ class Gauges:
 
 def by_state_and_age(orders: Sequence[Order], now: datetime) -> Iterable[tuple[str, str]]:
     """State and age of each order; the age as the shortest span of ``AGES`` that it has not outlived."""
-    now_s = now.timestamp()
+    moments = [now - timedelta(seconds=bound_s) for bound_s, _name in reversed(AGES)]
+    names = (OLDER, *(name for _bound_s, name in reversed(AGES)))
     for order in orders:
-        age_s = now_s - order.reported_at.timestamp()
-        yield order.state, next((name for bound_s, name in AGES if age_s <= bound_s), OLDER)
+        yield order.state, names[bisect_right(moments, order.reported_at)]
 
 
 def _why(error: BaseException) -> str:

@@ -130,7 +130,7 @@ class Publisher:
             future, count = futures[-1]
             metadata: RecordMetadata = future.result()
             ends[place] = metadata.offset + count
-            metrics.PUBLISHED.labels(place[0]).inc(len(grouped[place]))
+            metrics.PUBLISHED_BY_TOPIC[place[0]].inc(len(grouped[place]))
         return ends
 
 

@@ -29,9 +29,10 @@ class WorkerProcess:
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
-        names = ("kafka", "redis", "config", "data", "partitions", "group", "session_timeout_ms")
+        names = ("kafka", "redis", "config", "data", "partitions", "group", "session_timeout_ms", "web_port")
         clean = {name: value for name, value in os.environ.items() if not name.startswith("DISPATCH_")}
-        given = {f"DISPATCH_{name.upper()}": str(getattr(self.settings, name)) for name in names}
+        values = {name: getattr(self.settings, name) for name in names}
+        given = {f"DISPATCH_{name.upper()}": str(value) for name, value in values.items() if value is not None}
         with self.log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
