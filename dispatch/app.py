@@ -1,5 +1,6 @@
 """The one place where everything is wired: settings and a clock in, a Faust app out. Nothing happens at import."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import lru_cache
@@ -25,6 +26,7 @@ from dispatch.settings import ROLES, Role, Settings
 from dispatch.stores.redis import RedisStore, connect
 from dispatch.timing import Clock, make_clock
 from dispatch.topics import ACTIONS, COMMANDS, COMMANDS_URGENT, REQUESTS, TOPICS
+from dispatch.tracing import start_tracing
 
 log = get_log("app")
 COLLECT_EVERY_S = 30.0
@@ -120,6 +122,7 @@ class Engine(Service):
         self.redis = connect(settings.redis, **settings.redis_options())
         self.store = store or RedisStore(self.redis)
         self.inside = Inside(settings, clock, self.store)
+        self.tracing = start_tracing() if settings.traces else None
         self.publisher: Publisher | None = None
         self.handlers: dict[str, Any] = {}
         self.channels: dict[str, list[Any]] = {role: self._agents(role) for role in roles}
@@ -184,6 +187,8 @@ class Engine(Service):
         if self.publisher is not None:
             await self.publisher.stop()
         await self.redis.aclose()
+        if self.tracing is not None:
+            await asyncio.to_thread(self.tracing.stop)
 
     async def start_intake(self, common: dict[str, Any], incarnations: dict[str, str]) -> None:
         """Requests and actions become commands."""
@@ -210,7 +215,10 @@ class Engine(Service):
         await self.add_runtime_dependency(Ticker(keeper, self.channels["clock"]))
 
     async def _feed(self, role: str, topics: Sequence[str], keeper: Any, *, reads: bool = True) -> None:
-        feed = Feed(role, topics, self.channels[role], keeper, self.settings, reads=reads, steps=self.steps)
+        feed = Feed(
+            role, topics, self.channels[role], keeper, self.settings,
+            reads=reads, steps=self.steps, tracing=self.tracing,
+        )  # fmt: skip
         self.inside.feeds.append(feed)
         await self.add_runtime_dependency(feed)
 

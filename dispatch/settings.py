@@ -36,6 +36,7 @@ class Settings(BaseModel):
     session_timeout_ms: int = Field(default=10_000, ge=1000)
     web_port: int | None = Field(default=None, ge=0, le=65535)
     web_host: str = "127.0.0.1"
+    traces: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: str = "PLAIN"

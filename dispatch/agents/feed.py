@@ -22,6 +22,7 @@ from dispatch import metrics
 from dispatch.errors import Conflict
 from dispatch.log import get_log
 from dispatch.settings import Settings
+from dispatch.tracing import Tracing
 
 log = get_log("feed")
 DRAIN_S = 5.0
@@ -103,6 +104,7 @@ class Feed(Service):
         *,
         reads: bool = True,
         steps: Any = None,
+        tracing: Tracing | None = None,
         **kwargs: Any,
     ) -> None:
         """With ``reads`` false the feed only owns lanes and fetches nothing (the clock)."""
@@ -117,6 +119,7 @@ class Feed(Service):
         self.done: dict[TopicPartition, int] = {}
         self.committed: dict[TopicPartition, int] = {}
         self.steps = steps
+        self.tracing = tracing
         self.consumer: AIOKafkaConsumer | None = None
         self.joined = False
         self._sizes, self._times = metrics.BATCH_RECORDS.labels(name), metrics.BATCH_SECONDS.labels(name)
@@ -289,8 +292,11 @@ class Feed(Service):
                 await batch.done
             finally:
                 lane.in_flight = None
+            took_s = time.monotonic() - began_s
             self._sizes.observe(len(records))
-            self._times.observe(time.monotonic() - began_s)
+            self._times.observe(took_s)
+            if self.tracing is not None:
+                self.tracing.batch(self.name, lane.number, records, took_s)
             for record in records:
                 self.done[TopicPartition(record.topic, record.partition)] = record.offset + 1
             for topic in list(lane.paused):
