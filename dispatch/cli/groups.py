@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 
 from dispatch.agents.log_reader import reader
+from dispatch.cli.connections import topics_there
 from dispatch.settings import ROLES, Settings
 from dispatch.topics import ACTIONS, COMMANDS, COMMANDS_URGENT, REQUESTS, WORK_ORDERS
 
@@ -74,8 +75,8 @@ async def _done(admin: AIOKafkaAdminClient, name: str) -> dict[TopicPartition, i
 
 async def _bounds(settings: Settings, topics: Sequence[str]) -> dict[TopicPartition, tuple[int, int]]:
     """First and end offset of every partition of the topics."""
+    there = await topics_there(settings, tuple(topics))
+    places = [TopicPartition(topic, n) for topic, facts in there.items() for n in range(facts.partitions)]
     async with reader(settings.kafka_client()) as consumer:
-        await consumer.topics()
-        places = [TopicPartition(topic, n) for topic in topics for n in consumer.partitions_for_topic(topic) or ()]
         first, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
         return {place: (first[place], end[place]) for place in places}

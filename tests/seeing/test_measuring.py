@@ -6,6 +6,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from aiokafka.errors import KafkaTimeoutError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from dispatch import metrics
@@ -13,6 +14,7 @@ from dispatch.agents.counting import count_batch
 from dispatch.agents.desk_input import Parsed
 from dispatch.agents.measuring import Gauges, Inside, Measured, by_state_and_age
 from dispatch.agents.patience import patiently
+from dispatch.agents.publisher import Publisher
 from dispatch.models.commands import Command
 from dispatch.rules.batch import Decided, Refusal
 from dispatch.rules.events import Event
@@ -153,6 +155,28 @@ async def test_waiting_for_the_store_is_counted(monkeypatch):
     assert await patiently(ask) == "here"
     assert value("dispatch_waits_total", server="store") == before[0] + 2
     assert value("dispatch_wait_seconds_total", server="store") == pytest.approx(before[1] + 0.02)
+
+
+async def test_waiting_for_the_broker_is_counted(monkeypatch):
+    monkeypatch.setattr("dispatch.agents.publisher.RETRY_S", (0.01,))
+    publisher = Publisher({})
+    answers = iter([KafkaTimeoutError(), {}])
+
+    async def send(_records):
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def renew(_generation):
+        pass
+
+    monkeypatch.setattr(publisher, "_send", send)
+    monkeypatch.setattr(publisher, "_renew", renew)
+    before = value("dispatch_waits_total", server="broker"), value("dispatch_wait_seconds_total", server="broker")
+    assert await publisher.publish([]) == {}
+    assert value("dispatch_waits_total", server="broker") == before[0] + 1
+    assert value("dispatch_wait_seconds_total", server="broker") == pytest.approx(before[1] + 0.01)
 
 
 def test_a_delivery_is_counted_by_hook_and_outcome():

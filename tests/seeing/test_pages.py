@@ -6,10 +6,12 @@ import time
 from urllib.error import URLError
 
 import pytest
+from msgspec.structs import replace
 
 from dispatch import metrics
 from dispatch.errors import ConfigError
-from tests.support.engine import PARTITIONS, Engine, token
+from dispatch.stores.base import Save, TerritoryKey
+from tests.support.engine import PARTITIONS, Engine, store_of, token
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -101,3 +103,18 @@ async def test_looking_costs_a_worker_little(client, pages):
     for _ in range(10):
         await pages.get("/metrics")
     assert (time.process_time() - began_s) / 10 < 0.05
+
+
+async def test_a_lane_that_another_writer_has_used_is_let_go_and_counted(client, engine, pages):
+    await client.offered(await client.report())
+    await client.quiet()
+    before = await pages.value("dispatch_lanes_fenced_total", role="desk")
+    key = TerritoryKey("campus", "north")
+    async with store_of(engine.settings) as store:
+        (meta,) = await store.metas([key])
+        other = replace(meta, batch_id="another-writer")
+        await store.save({key: Save(expected=(meta.sequence, meta.batch_id), meta=other)})
+    async with asyncio.timeout(30):
+        while await pages.value("dispatch_lanes_fenced_total", role="desk") == before:
+            await asyncio.sleep(0.2)
+    await client.offered(await client.report())  # and taken again

@@ -68,6 +68,7 @@ async def test_beside_a_worker_all_is_well_and_every_territory_has_its_lane(clie
     (north,) = [lane for lane in lanes if "north" in lane.territories]
     assert north.owners.keys() == {"intake", "desk", "clock"}
     assert len(set(north.owners.values())) == 1
+    assert north.lag.keys() >= {"intake", "desk"}
     assert datetime.now(UTC) - datetime.fromisoformat(north.decided_at) < timedelta(minutes=1)
     assert datetime.fromisoformat(north.next_timer_at) > datetime.now(UTC)
     assert north.late_s == 0.0
