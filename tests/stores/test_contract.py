@@ -410,6 +410,15 @@ async def test_i10_tenants_with_the_same_names_share_nothing(store, tenant):
     assert await store.subjects(tenant, {"li": ("s3", b"ours")}) == {"li": "s1"}
 
 
+async def test_a_save_of_nothing_asks_nothing_and_the_next_answers_are_their_own(store, tenant):
+    one, other = TerritoryKey(tenant, "a"), TerritoryKey(tenant, "b")
+    await store.save({one: save_of(1, timers_added=[(7, "t")])})
+    answers = await asyncio.gather(
+        store.save({}), store.next_due([one, other]), store.save({}), store.fences([other, one]), store.next_due([])
+    )
+    assert answers == [None, [7, None], None, [(0, ""), (1, "b1")], []]
+
+
 # what only Redis can get wrong --------------------------------------------------------------------------------
 
 
