@@ -1,5 +1,6 @@
 """What a store promises, held against both of them: the one in Redis and its twin in memory."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 
