@@ -25,9 +25,9 @@ from dispatch.timing import Clock, make_clock
 from dispatch.topics import ACTIONS, COMMANDS, COMMANDS_URGENT, REQUESTS, TOPICS
 
 log = get_log("app")
-COLLECT_EVERY_S = 30.0
-"""Between searches for reference cycles. Hardly any are made, and the collector's own pace, by allocations, has it walk
-through everything that is under way several times a second."""
+COLLECT_EVERY_S = 10.0
+"""Between searches for reference cycles, each among what is new since the last. Hardly any cycles are made, and the
+collector's own pace, by allocations, has it walk through everything that is under way several times a second."""
 
 
 @lru_cache(maxsize=65536)
@@ -167,6 +167,7 @@ class Engine(Service):
         while not self.should_stop:
             await self.sleep(COLLECT_EVERY_S)
             gc.collect()
+            gc.freeze()
 
     async def on_shutdown(self) -> None:
         """Close connections, once the feeds and agents that work with them have stopped."""
