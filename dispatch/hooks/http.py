@@ -4,6 +4,8 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -13,7 +15,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from dispatch.errors import Rejected
-from dispatch.hooks.addresses import ForbiddenAddressError, Guard, Lookup
+from dispatch.hooks.addresses import ForbiddenAddressError, Guard, Lookup, look_up
 
 MAX_ANSWER_BYTES: Final = 16 * 1024
 """How much of an answer is read; the rest is not waited for."""
@@ -38,7 +40,8 @@ class HttpClient:
         self._guard = guard
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._tls = ssl.create_default_context(cafile=cafile)
-        self._lookup = lookup
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="names")
+        self._lookup = lookup or partial(look_up, threads=self._threads)
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -64,6 +67,7 @@ class HttpClient:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _check(self, target: URL) -> None:
         """What can be said without the name service. aiohttp does not ask a resolver for literal addresses."""
@@ -108,12 +112,15 @@ class HttpClient:
 class _Judged(AbstractResolver):
     """Answers with addresses that have been judged, and never asks twice for one connection."""
 
-    def __init__(self, guard: Guard, lookup: Lookup | None) -> None:
+    def __init__(self, guard: Guard, lookup: Lookup) -> None:
         self._guard = guard
         self._lookup = lookup
 
     async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 -- aiohttp's signature
     ) -> list[ResolveResult]:
         targets = await self._guard.resolve(host, port, self._lookup)
         return [

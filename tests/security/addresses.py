@@ -21,23 +21,26 @@ from dispatch.errors import Rejected
 from dispatch.hooks.addresses import Guard
 from dispatch.hooks.http import UNREACHABLE, HttpClient
 
-V4 = (
+_V4 = (
     "0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.254 100.64.0.1 100.100.100.200 100.127.255.254 127.0.0.1 127.0.0.53 127.1.2.3 "
     "127.255.255.254 168.63.129.16 169.254.0.1 169.254.169.254 169.254.170.2 169.254.169.253 172.16.0.1 172.31.255.254 "
     "172.17.0.1 192.0.0.1 192.0.0.192 192.0.2.1 192.88.99.1 192.168.0.1 192.168.255.254 198.18.0.1 198.19.255.254 "
     "198.51.100.7 203.0.113.7 224.0.0.1 239.255.255.250 240.0.0.1 255.255.255.255"
-).split()
-V6 = (
+)
+V4 = _V4.split()
+_V6 = (
     ":: ::1 ::127.0.0.1 ::10.0.0.1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 ::ffff:169.254.169.254 ::ffff:0:127.0.0.1 "
     "64:ff9b::127.0.0.1 64:ff9b::10.0.0.1 64:ff9b::169.254.169.254 64:ff9b:1::10.0.0.1 100::1 2001::1 "
     "2001:0:5ef5:79fd::1 2001:10::1 2001:20::1 2001:db8::1 2002:7f00:1:: 2002:a00:1:: 2002:a9fe:a9fe:: 2002:c0a8:1:: "
     "3fff::1 fc00::1 fd00::1 fd00:ec2::254 fd20:ce::254 fe80::1 fe80::a9fe:a9fe febf::1 fec0::1 feff::1 ff02::1 "
     "ff05::2 ff0e::1 4000::1 5f00::1 2a00:1450:4001:81a:0:5efe:7f00:1 2606:4700::200:5efe:a00:1"
-).split()
-SPELLINGS = (
+)
+V6 = _V6.split()
+_SPELLINGS = (
     "2130706433 0x7f000001 0x7f.1 0177.0.0.1 127.1 127.0.1 017700000001 0 0x0 3232235521 0xa9fea9fe "
     "2852039166 localhost 0xa.0.0.1 012.0.0.1 １２７.０.０.１ ①②⑦.0.0.1 [::ffff:7f00:1] [0:0:0:0:0:0:0:1]"
-).split()
+)
+SPELLINGS = _SPELLINGS.split()
 """Ways to write an address that ends up as one of the above, or as another forbidden one."""
 
 FORBIDDEN = [*V4, *V6]
@@ -202,7 +205,7 @@ def measure() -> dict[str, Any]:
 
 
 def good(figures: dict[str, Any]) -> bool:
-    """What must hold: nothing forbidden was reached, the control reached some, and a judged address was connected to."""
+    """What must hold: nothing forbidden was reached, the control reached some, judged addresses were used."""
     return (
         figures["targets"] >= 60
         and figures["forbidden_connects"] == 0
