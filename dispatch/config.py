@@ -23,8 +23,14 @@ from dispatch.rules.policy_checks import Finding, check
 from dispatch.rules.roster import check_roster
 
 __all__ = [
-    *("FILES", "HOOKS_FILE", "ROSTER_FILE", "ConfigErrors", "ConfigFault"),
-    *("load_config", "load_hooks", "load_roster"),
+    "FILES",
+    "HOOKS_FILE",
+    "ROSTER_FILE",
+    "ConfigErrors",
+    "ConfigFault",
+    "load_config",
+    "load_hooks",
+    "load_roster",
 ]
 
 FILES: Final = {
