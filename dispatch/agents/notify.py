@@ -124,7 +124,7 @@ class Notify(Service):
         self.lanes[number] = lane
         for delivery in lane.heads():
             self.outbound.schedule(lane, delivery)
-        log.info("lane taken", lane=number, open=len(lane.open), folded=len(folded.known), mark=mark is not None)
+        log.info("ledger folded", lane=number, open=len(lane.open), ids=len(folded.known), mark=mark is not None)
         if mark is None:
             return {}
         end = (await consumer.end_offsets([TopicPartition(WORK_ORDERS, number)]))[TopicPartition(WORK_ORDERS, number)]

@@ -180,7 +180,7 @@ class Planner:
             order_id=delivery.order_id,
             traceparent=delivery.traceparent,
         )
-        log.warning("undelivered", lane=lane.number, delivery=delivery.id, event=delivery.event_type)
+        log.warning("undelivered", lane=lane.number, delivery=delivery.id, type=delivery.event_type)
         return [Record(COMMANDS_URGENT, lane.number, f"{tenant}:{territory}".encode(), encode_command(command))]
 
     def _letter(self, record: ConsumerRecord, delivery: Delivery) -> Record:

@@ -72,6 +72,7 @@ class Outbound(Service):
         self._queues: dict[str, _Queue] = {}
         self._numbers = count()
         self._sending: set[asyncio.Task[None]] = set()
+        self._crashing: asyncio.Task[None] | None = None
         self._outcomes: list[tuple[Record, tuple[LaneBook, str] | None]] = []
         self._news = asyncio.Event()
         self._written = asyncio.Condition()
@@ -134,7 +135,7 @@ class Outbound(Service):
                 lane.in_flight.add(delivery.id)
             task = asyncio.create_task(self._send(queue, items))
             self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+            task.add_done_callback(self._ended)
         for heap in (queue.later, queue.deadlines):
             if heap:
                 wake_at = min(wake_at, heap[0][0])
@@ -142,6 +143,12 @@ class Outbound(Service):
             queue.timer.cancel()
         delay_s = min(max(wake_at - now, 0.001), LONGEST_S)
         queue.timer = asyncio.get_running_loop().call_later(delay_s, self._pump, queue)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:  # a fault of ours: better a new process, which folds the ledger, than one that limps on
+            self._crashing = asyncio.create_task(self.crash(error))
 
     def _due(self, queue: _Queue, now: float) -> None:
         """Move what is due; end what the endpoint will not hear in time."""

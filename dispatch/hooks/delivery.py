@@ -167,7 +167,8 @@ def settle(delivery: Delivery, outcome: Outcome, now: float, retry: Retry) -> De
         if not has_other:
             return replace(known, state="failed", reason=outcome.kind)
         return replace(known, state="retry", hook=delivery.hook + 1, tries=0, next_at=now)
-    wait_s = max(backoff_s(delivery.id, max(1, delivery.tries), retry), outcome.retry_after_s or 0.0)
+    asked_s = min(outcome.retry_after_s or 0.0, retry.most)  # more than that is silly
+    wait_s = max(backoff_s(delivery.id, max(1, delivery.tries), retry), asked_s)
     if now + wait_s > delivery.give_up_at:
         if has_other:
             return replace(known, state="retry", hook=delivery.hook + 1, tries=0, next_at=now)

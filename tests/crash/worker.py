@@ -19,7 +19,7 @@ from typing import Any
 from dispatch.agents import publisher
 from dispatch.app import create_app
 from dispatch.log import configure
-from dispatch.settings import read_settings
+from dispatch.settings import ROLES, read_settings
 from dispatch.worker import run_until_stopped
 from tests.crash import broken
 
@@ -93,7 +93,8 @@ async def main() -> int:
     settings = read_settings()
     if chosen := os.environ.get("CRASH_BROKEN"):
         broken.apply(json.loads(chosen), steps)
-    app = create_app(settings, steps=steps)
+    roles = [role for role in ROLES if role in os.environ.get("CRASH_ROLES", ",".join(ROLES)).split(",")]
+    app = create_app(settings, roles, steps=steps)
     return await run_until_stopped(app, on_ready=(folder / f"ready-{name}").touch)
 
 
