@@ -201,7 +201,7 @@ def named(text: str, person: Person) -> str:
     """The text with the receiver's name where it belongs, or without a trace of it."""
     if person.name:
         return text.replace(NAME_MARK, person.name)
-    return text.replace(f"{NAME_MARK} ", "").replace(NAME_MARK, "")
+    return text.replace(f"{NAME_MARK} ", "").replace(NAME_MARK, "").rstrip()
 
 
 def _ms(began_s: float) -> int:

@@ -22,7 +22,7 @@ from tests.support.receiver import local_hook
 
 HOOKS = 8
 TECHNICIANS = 10
-WINDOW = 40
+WINDOW = 100
 """How many orders are under way at a time in each territory."""
 STEPS = ("opened", "offered", "withdrawn", "offered", "assigned", "completed", "closed")
 FOR_REPORTER = frozenset({"opened", "completed", "closed"})
