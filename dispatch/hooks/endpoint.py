@@ -58,7 +58,9 @@ def answered(endpoint: Endpoint, kind: str, now: float, pause_s: float | None, b
     if kind != "retry":
         return replace(endpoint, failures=0, rests=0, rest_until=0.0, probing=False)
     if pause_s is not None:  # it lives, and says when it wants to hear more
-        return replace(endpoint, failures=0, rest_until=0.0, probing=False, pause_until=now + min(pause_s, breaker.most))
+        return replace(
+            endpoint, failures=0, rest_until=0.0, probing=False, pause_until=now + min(pause_s, breaker.most)
+        )
     failures = endpoint.failures + 1
     if not endpoint.probing and (failures < breaker.failures or endpoint.rest_until > now):
         return replace(endpoint, failures=failures)
