@@ -1,7 +1,7 @@
 """Receivers in a process of their own: ``python -m benchmarks.hook_server PORT FILE``.
 
-Paths under ``/hang`` never get an answer. The smallest HTTP there is, so that it is the sender that is measured. What arrived, and when, is written to FILE when
-the process is asked to end: one line a message, ``seconds path``.
+Paths under ``/hang`` never get an answer. The smallest HTTP there is, so that it is the sender that is measured. What
+arrived, and when, is written to FILE when the process is asked to end: one line a message, ``seconds path``.
 """
 
 import asyncio
