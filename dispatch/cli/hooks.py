@@ -1,6 +1,7 @@
 """``dispatch hooks``: try a hook, and ask who would be told of an event."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 import msgspec
+import structlog
 from msgspec.structs import replace
 
 from dispatch.agents.joining import Joiner
@@ -61,6 +63,7 @@ def test(
     document = load_hooks(settings.config, load_config(settings.config))
     if name not in document.hooks:
         raise CommandError(f"no hook {name!r} in hooks.yaml; there are: {', '.join(document.hooks)}")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     only = document.model_copy(update={"hooks": {name: document.hooks[name]}})
     outcome = asyncio.run(_try(only, name, _message(document, name, to), Person(email=email, phone=phone)))
     told = {"hook": name, "outcome": outcome.kind, "status": outcome.status, "latency_ms": outcome.latency_ms}

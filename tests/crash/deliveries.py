@@ -28,6 +28,7 @@ from dispatch.agents.log_reader import read_to_end
 from dispatch.app import partition_of
 from dispatch.embedded import Servers
 from dispatch.topics import DELIVERIES, WORK_ORDERS
+from tests.crash.deliveries_broken import BROKEN
 from tests.crash.deliveries_stage import Made, fill_store, make_events, write_hooks
 from tests.crash.stage import SESSION_TIMEOUT_MS, TENANT, Stage, open_stage
 from tests.crash.supervisor import READY_WITHIN_S, Supervisor, Worker, until
@@ -37,6 +38,9 @@ STEPS = ("notify.read", "notify.recorded", "notify.sent", "notify.settled", "not
 AHEAD = 400
 """How far the log may be ahead of what has ended, so that kills meet work under way, and little is superseded."""
 SETTLED_WITHIN_S = 300.0
+BROKEN_WITHIN_S = 10.0
+CONTROL_EVENTS = 1500
+CONTROL_KILLS = 2
 HIT_WITHIN_S = 20.0
 Say = Callable[[str], None]
 
@@ -105,7 +109,10 @@ class Faulty:
 class Run:
     """One run."""
 
-    def __init__(self, stage: Stage, events: list[Made], faults: float, kills: int, seed: int, say: Say) -> None:
+    def __init__(
+        self, stage: Stage, events: list[Made], faults: float, kills: int, seed: int, say: Say, broken: str = ""
+    ) -> None:
+        self.broken = broken
         self.stage = stage
         self.events = events
         self.say = say
@@ -126,6 +133,7 @@ class Run:
             secrets = [new_secret(), new_secret()]
             receiver.secret = secrets[0]
             environment = {"HOOK_SECRET_1": secrets[0], "HOOK_SECRET_2": secrets[1], "CRASH_ROLES": "notify"}
+            environment["CRASH_DELIVERIES_BROKEN"] = self.broken
             write_hooks(self.stage.folder / "config", receiver.port, ["HOOK_SECRET_1"])
             self.workers = [
                 Worker(self.stage, "w1", DISPATCH_INSTANCE="w1", **environment),
@@ -143,7 +151,8 @@ class Run:
                 await publishing
                 for worker in self.workers:
                     worker.disarm()
-                settled = await until(self._all_over, SETTLED_WITHIN_S, 1.0)
+                within_s = BROKEN_WITHIN_S if self.broken else SETTLED_WITHIN_S
+                settled = await until(self._all_over, within_s, 1.0)
                 took_s = time.monotonic() - began_s
             finally:
                 publishing.cancel()
@@ -157,8 +166,7 @@ class Run:
         await producer.start()
         try:
             for at in range(0, len(self.events), 50):
-                while self.published - len(self.ended) > AHEAD:  # noqa: ASYNC110 -- polled like the rest
-                    await asyncio.sleep(0.02)
+                await until(self._caught_up, BROKEN_WITHIN_S if self.broken else SETTLED_WITHIN_S, 0.02)
                 for one in self.events[at : at + 50]:
                     key = f"{TENANT}:{one.territory}"
                     await producer.send(
@@ -177,6 +185,9 @@ class Run:
                         await producer.send(WORK_ORDERS, value, key=key.encode(), headers=headers, partition=lane)
         finally:
             await producer.stop()
+
+    async def _caught_up(self) -> bool:
+        return self.published - len(self.ended) < AHEAD
 
     async def _follow(self) -> None:
         """Watch the ledger for ends."""
@@ -335,10 +346,23 @@ def good(found: dict[str, Any], kills: int) -> bool:
         and found["settled"]
         and only_dropped
         and found["ended_by_themselves"] == 0
+        and all(any(counters.values()) for counters in found.get("controls", {}).values())
     )
 
 
-async def main_run(folder: Path, events: int, faults: float, kills: int, seed: int, say: Say) -> dict[str, Any]:
+async def controls(folder: Path, faults: float, seed: int, say: Say) -> dict[str, Any]:
+    """Runs of workers that are broken on purpose; each must be seen by its counters."""
+    seen: dict[str, Any] = {}
+    for name, (_break, counters) in BROKEN.items():
+        say(f"control: workers that are {name}")
+        found = await main_run(folder / name, CONTROL_EVENTS, faults, CONTROL_KILLS, seed, say, name)
+        seen[name] = {counter: found[counter] for counter in counters}
+    return seen
+
+
+async def main_run(
+    folder: Path, events: int, faults: float, kills: int, seed: int, say: Say, broken: str = ""
+) -> dict[str, Any]:
     """The whole of it on servers of its own."""
     shutil.rmtree(folder, ignore_errors=True)
     servers = Servers(folder / "servers", progress=say)
@@ -346,7 +370,7 @@ async def main_run(folder: Path, events: int, faults: float, kills: int, seed: i
     try:
         stage = open_stage(folder, servers.kafka, servers.redis)
         made = list(make_events(stage.names, events, seed))
-        return await Run(stage, made, faults, kills, seed, say).play()
+        return await Run(stage, made, faults, kills, seed, say, broken).play()
     finally:
         await asyncio.to_thread(servers.stop)
 
@@ -364,12 +388,15 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=None, help="repeats a run's random choices")
     parser.add_argument("--keep", type=Path, default=None, help="a folder to keep the run's data and logs in")
+    parser.add_argument("--no-controls", action="store_true", help="leave out the broken workers")
     given = parser.parse_args()
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1_000_000)
     with tempfile.TemporaryDirectory(prefix="crash-") as scratch:
         folder = given.keep or Path(scratch)
         try:
             found = asyncio.run(main_run(folder / "run", given.events, given.faults, given.kills, seed, say))
+            if not given.no_controls:
+                found["controls"] = asyncio.run(controls(folder / "controls", given.faults, seed, say))
         except TimeoutError as error:
             print(json.dumps({"error": f"{type(error).__name__}: {error}", "seed": seed}))
             return 1

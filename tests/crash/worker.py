@@ -22,6 +22,7 @@ from dispatch.log import configure
 from dispatch.settings import ROLES, read_settings
 from dispatch.worker import run_until_stopped
 from tests.crash import broken
+from tests.crash.deliveries_broken import BROKEN
 
 PR_SET_PDEATHSIG = 1
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
@@ -93,6 +94,8 @@ async def main() -> int:
     settings = read_settings()
     if chosen := os.environ.get("CRASH_BROKEN"):
         broken.apply(json.loads(chosen), steps)
+    if broken_way := os.environ.get("CRASH_DELIVERIES_BROKEN"):
+        BROKEN[broken_way][0]()
     roles = [role for role in ROLES if role in os.environ.get("CRASH_ROLES", ",".join(ROLES)).split(",")]
     app = create_app(settings, roles, steps=steps)
     return await run_until_stopped(app, on_ready=(folder / f"ready-{name}").touch)
