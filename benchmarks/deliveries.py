@@ -1,7 +1,7 @@
 """Deliveries per second to healthy receivers while a fifth of the endpoints hang, over the same while none does.
 
 One worker with the role notify alone; the events stand on the log before it starts, one for each delivery, spread over
-all endpoints in turn. Rounds A B B A; rates are of the same healthy endpoints in both, between a tenth and nine tenths
+all endpoints in turn. Rounds A B B A A B B A; rates are of the same healthy endpoints in both, between a tenth and nine tenths
 of their messages. Every healthy message must have arrived, each once.
 """
 
@@ -168,8 +168,8 @@ async def one_round(bench: Bench, given: argparse.Namespace, log: Log, number: i
 
 
 def sides(hanging: int) -> Iterator[int]:
-    """A B B A."""
-    yield from (0, hanging, hanging, 0)
+    """A B B A A B B A."""
+    yield from (0, hanging, hanging, 0, 0, hanging, hanging, 0)
 
 
 async def run(bench: Bench, given: argparse.Namespace) -> dict[str, Any]:

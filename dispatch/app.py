@@ -197,7 +197,7 @@ class Engine(Service):
         await self._feed("clock", (COMMANDS,), keeper, reads=False)
         await self.add_runtime_dependency(Ticker(keeper, self.channels["clock"]))
 
-    async def start_notify(self, common: dict[str, Any], _incarnations: dict[str, str]) -> None:
+    async def start_notify(self, common: dict[str, Any], incarnations: dict[str, str]) -> None:
         """Events become deliveries. Refuses to start when a template, a name or a secret is wrong, and says which."""
         settings, policies = self.settings, common["policies"]
         if not (settings.config / HOOKS_FILE).exists():
@@ -205,7 +205,8 @@ class Engine(Service):
             return
         document = load_hooks(settings.config, policies.latest)
         senders = make_senders(document, read_secrets(secret_names(document)))
-        notify = Notify(**common, client=settings.kafka_client(), document=document, senders=senders)
+        client = settings.kafka_client()
+        notify = Notify(**common, client=client, document=document, senders=senders, incarnations=incarnations)
         self.handlers["notify"] = notify.handle
         await self.add_runtime_dependency(notify)
         await self._feed("notify", (WORK_ORDERS,), notify)

@@ -60,6 +60,7 @@ class Notify(Service):
         lane_of: Callable[[str], int],
         document: HooksDocument,
         senders: Mapping[str, Sender],
+        incarnations: Mapping[str, str],
         steps: Callable[[str], None] = lambda _name: None,
         **kwargs: Any,
     ) -> None:
@@ -76,6 +77,7 @@ class Notify(Service):
         self.lanes: dict[int, LaneBook] = {}
         scribe, joiner = Scribe(tenant), Joiner(tenant, store, document)
         self.planner = Planner(tenant, RoutingTable(document), joiner, policies, clock, scribe, self._following)
+        self._topics = f"{incarnations[WORK_ORDERS]} {incarnations[DELIVERIES]}"
         self._owner = uuid.uuid4().hex.encode()
         self.outbound = Outbound(
             document=document,
@@ -106,6 +108,8 @@ class Notify(Service):
             await asyncio.sleep(LEASE_S + RENEW_S)  # whoever had it may send for so long
         noted = await patiently(lambda: self.store.noted(_mark_of(number)))
         mark = decode_mark(noted) if noted else None
+        if mark is not None and mark.topics != self._topics:
+            mark = None  # of topics that have been created anew since
         folded = Folded()
         place = TopicPartition(DELIVERIES, number)
         lane.ledger_end = (await consumer.end_offsets([place]))[place]
@@ -191,7 +195,7 @@ class Notify(Service):
             log.warning("lane has another owner", lane=lane.number)
 
     async def _mark(self, lane: LaneBook) -> None:
-        await self.store.note(_mark_of(lane.number), encode_mark(lane.mark()))
+        await self.store.note(_mark_of(lane.number), encode_mark(lane.mark(self._topics)))
         self.steps("notify.marked")
 
     # the five verbs -------------------------------------------------------------------------------------------
@@ -205,12 +209,12 @@ class Notify(Service):
                 batch.done.set_exception(Fenced(f"lane {batch.lane} is not held"))
             return
         lane.begin()
-        events = self.planner.parse(lane, batch.records)
+        events, letters = self.planner.parse(lane, batch.records)
         self.steps("notify.read")
         known = await self.planner.load([told for told, _record in events])
         records, planned = self.planner.plan(lane, events, known)
-        if records:
-            await self.publisher.publish(records)
+        if records or letters:
+            await self.publisher.publish([*records, *letters])
         self.steps("notify.recorded")
         lane.done(batch.records[-1].offset + 1)
         for delivery in planned:

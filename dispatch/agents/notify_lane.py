@@ -20,6 +20,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     position: int
     ledger: int
     sequences: dict[str, int] = {}
+    topics: str = ""
 
 
 encode_mark = msgspec.json.Encoder().encode
@@ -112,12 +113,12 @@ class LaneBook:
         """The open deliveries about an order."""
         return [self.open[one] for one in self._orders.get(order_id, ())]
 
-    def mark(self) -> Mark:
+    def mark(self, topics: str) -> Mark:
         """Where another owner could go on."""
         ledger = next(iter(self.first.values()), self.ledger_end)
         floor = self.ledger_end if self.floor is None else self.floor
         ledger = min(ledger, floor, self.ledger_end)
-        return Mark(position=self.position, ledger=ledger, sequences=dict(self.marked))
+        return Mark(position=self.position, ledger=ledger, sequences=dict(self.marked), topics=topics)
 
     def written(self, ids: Iterable[str]) -> None:
         """The ends of these deliveries are in the ledger."""

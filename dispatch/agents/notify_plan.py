@@ -53,30 +53,44 @@ class Planner:
         self._told = frozenset(table.routes)
         self._read = self._told | SUPERSEDES.keys()
 
-    def parse(self, lane: LaneBook, records: Sequence[ConsumerRecord]) -> list[tuple[Told, ConsumerRecord]]:
-        """The events that somebody may hear of, or that leave others without meaning; repeated and old ones not."""
+    def parse(
+        self, lane: LaneBook, records: Sequence[ConsumerRecord]
+    ) -> tuple[list[tuple[Told, ConsumerRecord]], list[Record]]:
+        """The events that somebody may hear of, or that leave others without meaning; repeated and old ones not.
+
+        And the dead letters of what is no event.
+        """
         found: list[tuple[Told, ConsumerRecord]] = []
+        letters: list[Record] = []
         oldest_ms = (time.time() - self._table.document.max_age) * 1000
         for record in records:
-            headers = dict(record.headers)
-            kind = short_type(headers.get("ce_type", b"").decode())
-            key, sequence = key_of(record.key), int(headers.get("ce_sequence", b"0"))
-            if lane.is_repeated(key, sequence):
+            try:
+                told = self._told_by(lane, record, oldest_ms)
+            except (ValueError, LookupError, msgspec.MsgspecError) as error:
+                letters.append(self._letter(record, "bad-event", f"{type(error).__name__}: {error}"))
                 continue
-            lane.handled(key, sequence)
-            if kind not in self._read or record.timestamp < oldest_ms:
-                continue
-            trace = headers.get("ce_traceparent")
-            told = Told(
-                id=headers["ce_id"].decode(),
-                type=kind,
-                subject=headers.get("ce_subject", b"").decode(),
-                territory=key.territory,
-                data=_decode(record.value),
-                traceparent=trace.decode() if trace else None,
-            )
-            found.append((told, record))
-        return found
+            if told is not None:
+                found.append((told, record))
+        return found, letters
+
+    def _told_by(self, lane: LaneBook, record: ConsumerRecord, oldest_ms: float) -> Told | None:
+        headers = dict(record.headers)
+        kind = short_type(headers["ce_type"].decode())
+        key, sequence = key_of(record.key), int(headers["ce_sequence"])
+        if lane.is_repeated(key, sequence):
+            return None
+        lane.handled(key, sequence)
+        if kind not in self._read or record.timestamp < oldest_ms:
+            return None
+        trace = headers.get("ce_traceparent")
+        return Told(
+            id=headers["ce_id"].decode(),
+            type=kind,
+            subject=headers["ce_subject"].decode(),
+            territory=key.territory,
+            data=_decode(record.value),
+            traceparent=trace.decode() if trace else None,
+        )
 
     async def load(self, events: Sequence[Told]) -> dict[str, Known]:
         """What is known beside each event that somebody hears of, by its id."""
@@ -109,19 +123,19 @@ class Planner:
 
         for told, record in events:
             dropped = self._supersede(lane, told, ended)
-            if told.type not in self._told:
+            planned = self._planned(told, known[told.id], moment) if told.type in self._told else []
+            if planned is None:
+                records.append(self._letter(record, "notify-failed", "a fault of ours while planning; see the log"))
                 continue
-            policy = self._policies.latest
-            for delivery in self._table.plan(told, known[told.id], policy, moment):
+            for delivery in planned:
                 if delivery.id in lane.known or delivery.id in lane.open:
                     continue
                 if delivery.reason == "unknown-receiver":
-                    records.append(self._letter(record, delivery))
-                of_order = lane.of_order(delivery.order_id)
-                heard = [one for one in of_order if one.receiver == delivery.receiver]
+                    why = f"nobody here knows {delivery.receiver}"
+                    records.append(self._letter(record, "unknown-receiver", why, delivery.id))
                 if delivery.is_final:
                     ended(delivery)
-                elif never_heard(delivery, dropped, heard):
+                elif never_heard(delivery, dropped, lane.of_order(delivery.order_id)):
                     ended(drop(delivery, "never-heard"))
                 else:
                     fresh[delivery.id] = delivery
@@ -130,6 +144,14 @@ class Planner:
             lane.first[delivery.id] = lane.ledger_end
         plans = [self._scribe.record(delivery, lane.number, now) for delivery in fresh.values()]
         return plans + records, list(fresh.values())
+
+    def _planned(self, told: Told, known: Known, moment: Moment) -> list[Delivery] | None:
+        """The deliveries of an event; None when planning fails: one event must not stop the others."""
+        try:
+            return self._table.plan(told, known, self._policies.latest, moment)
+        except Exception:
+            log.exception("not planned", id=told.id)
+            return None
 
     def _supersede(self, lane: LaneBook, told: Told, ended: Callable[[Delivery], None]) -> list[Delivery]:
         """Drop what an event leaves without meaning; what is under way is not tried again."""
@@ -183,10 +205,8 @@ class Planner:
         log.warning("undelivered", lane=lane.number, delivery=delivery.id, type=delivery.event_type)
         return [Record(COMMANDS_URGENT, lane.number, f"{tenant}:{territory}".encode(), encode_command(command))]
 
-    def _letter(self, record: ConsumerRecord, delivery: Delivery) -> Record:
-        """The dead letter of an event that is for somebody whom nobody knows."""
-        why = f"nobody here knows {delivery.receiver}"
-        errors = [{"path": "receiver", "message": why}]
-        letter = wire.letter_of(record, self._tenant, "unknown-receiver", errors, why)
-        letter = msgspec.structs.replace(letter, id=f"{letter.id}:{delivery.id}")
+    def _letter(self, record: ConsumerRecord, code: str, why: str, about: str = "") -> Record:
+        """The dead letter of an event that somebody should have heard of."""
+        letter = wire.letter_of(record, self._tenant, code, [{"path": "", "message": why}], why)
+        letter = msgspec.structs.replace(letter, id=f"{letter.id}:{about or code}")
         return wire.letter_record(letter, record.partition)

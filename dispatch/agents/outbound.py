@@ -24,7 +24,7 @@ from dispatch.log import get_log
 from dispatch.models.hooks import HooksDocument
 
 log = get_log("outbound")
-DRAIN_S = 3.0
+DRAIN_S = 2.5
 NO_LEASE_S = 0.1
 LONGEST_S = 3600.0
 Finished = Callable[[LaneBook, Delivery], list[Record]]
@@ -73,6 +73,7 @@ class Outbound(Service):
         self._numbers = count()
         self._sending: set[asyncio.Task[None]] = set()
         self._crashing: asyncio.Task[None] | None = None
+        self._drain_until_s = 0.0
         self._outcomes: list[tuple[Record, tuple[LaneBook, str] | None]] = []
         self._news = asyncio.Event()
         self._written = asyncio.Condition()
@@ -269,9 +270,10 @@ class Outbound(Service):
                 self._steps("notify.settled")
 
     async def drain(self, lane: LaneBook) -> None:
-        """Wait, within a bound, until nothing of a lane is under way; write down what became of it."""
-        deadline_s = time.monotonic() + DRAIN_S
-        while lane.in_flight and time.monotonic() < deadline_s:  # noqa: ASYNC110 -- several tasks end it
+        """Wait until nothing of a lane is under way, within a bound that lanes which leave together share."""
+        if time.monotonic() > self._drain_until_s + DRAIN_S:
+            self._drain_until_s = time.monotonic() + DRAIN_S
+        while lane.in_flight and time.monotonic() < self._drain_until_s:  # noqa: ASYNC110 -- several tasks end it
             await asyncio.sleep(0.02)
         await self.flush()
 

@@ -203,11 +203,11 @@ def superseded_by(
 def never_heard(delivery: Delivery, dropped: Iterable[Delivery], told: Iterable[Delivery]) -> bool:
     """Whether a taking back can be spared: all that it takes back was dropped before anybody saw it.
 
-    ``dropped`` are deliveries that this event superseded, ``told`` those of the thread that may have been seen.
+    ``dropped`` are deliveries that this event superseded, ``told`` those about the order that are still open.
     """
     if delivery.event_type not in UNHEARD:
         return False
     same = [one for one in dropped if one.receiver == delivery.receiver and one.assignment_id == delivery.assignment_id]
     if not same or any(one.attempt or one.sent_before for one in same):
         return False
-    return not any(one.assignment_id == delivery.assignment_id for one in told)
+    return not any(one.receiver == delivery.receiver and one.assignment_id == delivery.assignment_id for one in told)

@@ -16,6 +16,7 @@ from typing import Any, Final
 from dispatch.errors import Rejected
 from dispatch.hooks.addresses import Guard, Lookup, Target
 from dispatch.hooks.delivery import Delivery, Outcome
+from dispatch.hooks.http import tls_of
 from dispatch.hooks.senders import BaseSender, Person, named
 from dispatch.models.hooks import SmtpHook
 
@@ -55,7 +56,7 @@ class SmtpSender(BaseSender):
         self._login = login
         self._lookup = lookup
         self._guard = Guard(hook.allow, (hook.port,))
-        self._tls = ssl.create_default_context(cafile=hook.cafile)
+        self._tls = tls_of(hook.cafile)
         self._threads = ThreadPoolExecutor(hook.concurrency, thread_name_prefix=f"smtp-{name}")
 
     async def send(self, deliveries: Sequence[Delivery], person: Person) -> Outcome:
