@@ -1,8 +1,8 @@
 """Deliveries per second to healthy receivers while a fifth of the endpoints hang, over the same while none does.
 
-One worker with the role notify alone; the events stand on the log before it starts, one for each delivery, spread over
-all endpoints in turn. Rounds A B B A A B B A; rates are of the same healthy endpoints in both, between a tenth and nine tenths
-of their messages. Every healthy message must have arrived, each once.
+One worker with the role notify alone; the events stand on the log before it starts, one for each delivery, spread
+over all endpoints in turn. Rounds A B B A A B B A; rates are of the same healthy endpoints in both, between a tenth and
+nine tenths of their messages. Every healthy message must have arrived, each once.
 """
 
 import argparse
