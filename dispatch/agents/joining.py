@@ -55,7 +55,7 @@ class Joiner:
         return {one: _details(blob) if blob else None for one, blob in zip(subjects, blobs, strict=True)}
 
     async def person(self, delivery: Delivery) -> Person:
-        """How to call and reach the receiver of a delivery, as far as anybody knows."""
+        """How to call and reach the receiver of a delivery: by the people store, else by the config, else not at all."""
         kind, _slash, who = delivery.receiver.partition("/")
         subject: str | None = who if kind == "reporter" else None
         if kind == "technician":
@@ -63,7 +63,8 @@ class Joiner:
             known = await self.technicians(TerritoryKey(tenant, territory), {who})
             subject = known[who].subject_id if who in known else None
         if subject is None:
-            contact = self._document.receivers.get(delivery.receiver)
+            receivers = self._document.receivers
+            contact = receivers.get(delivery.receiver) or receivers.get(f"person/{who}")
             return Person(phone=contact.phone, email=contact.email) if contact else NOBODY
         details = (await self.people([subject]))[subject] or {}
         return Person(name=details.get("name"), phone=details.get("phone"), email=details.get("email"))
