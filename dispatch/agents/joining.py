@@ -55,7 +55,7 @@ class Joiner:
         return {one: _details(blob) if blob else None for one, blob in zip(subjects, blobs, strict=True)}
 
     async def person(self, delivery: Delivery) -> Person:
-        """How to call and reach the receiver of a delivery: by the people store, else by the config, else not at all."""
+        """How to call and reach the receiver of a delivery: by the people store, else by the config, else NOBODY."""
         kind, _slash, who = delivery.receiver.partition("/")
         subject: str | None = who if kind == "reporter" else None
         if kind == "technician":
