@@ -64,7 +64,7 @@ FENCED: Final = _counter(
 WAITS: Final = _counter("dispatch_waits_total", "Calls that a server did not answer; they are made again.", "server")
 WAIT_SECONDS: Final = _counter("dispatch_wait_seconds_total", "Time spent waiting before such calls.", "server")
 
-# what hooks count: ``delivered`` when a delivery moves on, BREAKERS by a keeper's ``measure`` ---------------------
+# hooks --------------------------------------------------------------------------------------------------------
 
 DELIVERIES: Final = _counter(
     "dispatch_deliveries_total", "By outcome: attempted, succeeded, failed, dropped.", "hook", "outcome"

@@ -116,7 +116,10 @@ class LaneStore(Protocol):
         """Drop all that is known of a territory and write it anew (rebuild); ``expected`` is not looked at."""
 
     async def attempt(self, lane: str) -> Attempt | None:
-        """The last batch that the lane was about to decide."""
+        """The last batch that the lane was about to decide; None after it was settled."""
+
+    async def settle(self, lane: str) -> None:
+        """Forget the attempt: whoever held the lane has ended well."""
 
     async def known_fact(self, name: str) -> str | None:
         """A fact, if it is recorded."""
@@ -150,6 +153,25 @@ class EdgeStore(Protocol):
 
     async def erase(self, tenant: str, subject_id: str) -> bool:
         """Forget a subject: one deletion, after which nothing leads back to the person."""
+
+
+class NotifyStore(Protocol):
+    """What notify reads beside the log, and the little that it notes: a cache, for the ledger is a topic."""
+
+    async def glance(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
+        """Orders by id, open or final, as they were saved last; None where there is none."""
+
+    async def technicians(self, key: TerritoryKey) -> dict[str, bytes]:
+        """All technicians of a territory."""
+
+    async def people(self, tenant: str, subjects: Sequence[str]) -> list[bytes | None]:
+        """The details of several subjects; None for each that is unknown or erased."""
+
+    async def note(self, name: str, value: bytes) -> bytes | None:
+        """Write a note, whatever it was before; what it was."""
+
+    async def noted(self, name: str) -> bytes | None:
+        """A note."""
 
 
 class DeskStore(LaneStore, EdgeStore, Protocol):

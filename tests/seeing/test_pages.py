@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from dispatch import metrics
 from dispatch.errors import ConfigError
+from dispatch.settings import ROLES
 from dispatch.stores.base import Save, TerritoryKey
 from tests.support.engine import PARTITIONS, Engine, store_of, token
 
@@ -22,7 +23,7 @@ async def test_a_worker_that_has_its_lanes_is_live_and_ready(client, pages):
     assert (status, json.loads(text)) == (200, {"ready": True, "wrong": {}})
     assert await pages.value("dispatch_ready") == 1
     assert await pages.value("dispatch_lanes") == PARTITIONS
-    for role in ("intake", "desk", "clock"):
+    for role in ROLES:
         for lane in range(PARTITIONS):
             assert await pages.value("dispatch_lane_ready", role=role, lane=str(lane)) == 1
 
@@ -52,6 +53,18 @@ async def test_a_request_is_seen_on_its_whole_way(client, pages):
         assert {after["dispatch_lag_records", frozenset({"role": role, "lane": str(n)}.items())] for n in range(4)} == {
             0
         }
+
+
+async def test_who_was_told_is_counted_by_hook_and_outcome(client, pages):
+    told = {"hook": "log", "outcome": "succeeded"}
+    before = await pages.value("dispatch_deliveries_total", **told)
+    offer = await client.offered(await client.report())
+    await client.wait(lambda one: one.type == "delivery.succeeded" and one.data["event_id"] == offer.id)
+    after = await pages.value("dispatch_deliveries_total", **told)
+    assert after > before
+    assert await pages.value("dispatch_deliveries_total", hook="log", outcome="attempted") >= after
+    assert await pages.value("dispatch_breakers", state="closed") > 0
+    assert await pages.value("dispatch_breakers", state="open") == 0
 
 
 async def test_an_input_that_is_refused_is_counted_by_its_code_and_as_a_dead_letter(client, pages):
@@ -115,6 +128,6 @@ async def test_a_lane_that_another_writer_has_used_is_let_go_and_counted(client,
         other = replace(meta, batch_id="another-writer")
         await store.save({key: Save(expected=(meta.sequence, meta.batch_id), meta=other)})
     async with asyncio.timeout(30):
-        while await pages.value("dispatch_lanes_fenced_total", role="desk") == before:
+        while await pages.value("dispatch_lanes_fenced_total", role="desk") == before:  # noqa: ASYNC110 -- from outside
             await asyncio.sleep(0.2)
     await client.offered(await client.report())  # and taken again
