@@ -109,18 +109,19 @@ async def test_one_request_is_followed_from_topic_to_topic(settings, engine, tra
     await engine.stop()
     other = settings.model_copy(update={"traces": True, "web_port": None})
     trace = f"{token():0>32}"
-    async with Engine(other) as running, Client(settings.kafka) as client:
+    async with Engine(other), Client(settings.kafka) as client:
         await client.technician(f"t-{token()}", "north")
         request_id = await client.report(traceparent=f"00-{trace}-{SPAN}-01", binary=True)
         offer = await client.offered(request_id)
         assert offer.headers["ce_traceparent"] == f"00-{trace}-{SPAN}-01"
+        await client.wait(lambda one: one.type == "delivery.succeeded" and one.data["event_id"] == offer.id)
         await client.quiet()
-        assert running.app is not None
     await engine.start()
     mine = [span for span in exporter.get_finished_spans() if f"{span.context.trace_id:032x}" == trace]
-    assert [span.name for span in sorted(mine, key=lambda span: span.end_time)] == ["intake", "desk"]
-    assert [span.attributes["messaging.destination.name"] for span in mine] == [
-        "dispatch.requests",
-        "dispatch.commands",
+    steps = {span.name: span.attributes["messaging.destination.name"] for span in mine}
+    assert list(steps.items()) == [
+        ("intake", "dispatch.requests"),
+        ("desk", "dispatch.commands"),
+        ("notify", "dispatch.work-orders"),
     ]
     assert {f"{span.parent.span_id:016x}" for span in mine} == {SPAN}
