@@ -239,6 +239,7 @@ class Feed(Service):
                 if self.should_stop:
                     return
                 log.warning("lane waits for the broker", feed=self.name, lane=lane.number, error=type(error).__name__)
+                metrics.waited("broker", RETAKE_S)
                 lane.ready = False
                 lane.drop()
                 await asyncio.sleep(RETAKE_S)

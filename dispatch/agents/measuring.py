@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from dispatch import __version__, metrics
 from dispatch.agents.clock import Timekeeper
@@ -77,14 +77,15 @@ class Gauges:
     async def wrong(self) -> dict[str, str]:
         """Why this worker is not ready: what -> why; empty when it is."""
         inside = self.inside
-        await self._ask()
         found = {} if inside.started else {"engine": "starting or stopping"}
+        if inside.started:
+            await self._ask()
         for feed in inside.feeds:
             if not feed.joined:
                 found[feed.name] = "has not joined its group"
             elif away := sorted(lane.number for lane in feed.lanes.values() if not lane.ready):
                 found[feed.name] = f"takes lanes {', '.join(map(str, away))}"
-        return found | self._seen.trouble
+        return found | (self._seen.trouble if inside.started else {})
 
     async def refresh(self) -> None:
         """Set all gauges. They are set at once, so that two workers in one process do not mix."""
@@ -121,7 +122,7 @@ class Gauges:
             try:
                 async with asyncio.timeout(ANSWER_WITHIN_S):
                     lags = await self._lags()
-            except (KafkaError, TimeoutError) as error:
+            except (KafkaError, ConsumerStoppedError, TimeoutError) as error:
                 trouble["kafka"] = _why(error)
             try:
                 async with asyncio.timeout(ANSWER_WITHIN_S):
