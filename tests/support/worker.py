@@ -1,6 +1,7 @@
 """A worker as a process of its own, for tests that kill it: `python -m tests.support.worker`, set up by DISPATCH_…."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -51,7 +52,8 @@ class WorkerProcess:
 
     def lanes(self, part: str = "lane taken") -> int:
         """How many lanes it has said to have taken."""
-        return self.log.read_text().count(f'"event": "{part}"')
+        whole = [line for line in self.log.read_text().splitlines(keepends=True) if line.endswith("}\n")]
+        return sum(json.loads(line).get("event") == part for line in whole if line.startswith("{"))
 
     async def until(self, lanes: int, within_s: float = 90.0) -> None:
         async with asyncio.timeout(within_s):
