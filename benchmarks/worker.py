@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import cProfile
+import os
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from benchmarks.common import READY, die_with_parent
 from benchmarks.sampler import Sampler
 from dispatch.app import create_app
 from dispatch.log import configure
-from dispatch.settings import read_settings
+from dispatch.settings import ROLES, read_settings
 from dispatch.worker import run_until_stopped
 
 
@@ -19,7 +20,9 @@ async def run() -> int:
     """The engine until it is told to stop."""
     settings = read_settings()
     configure(settings.log_level)
-    return await run_until_stopped(create_app(settings), lambda: print(READY, flush=True))
+    chosen = os.environ.get("BENCH_ROLES", ",".join(ROLES)).split(",")
+    app = create_app(settings, [role for role in ROLES if role in chosen])
+    return await run_until_stopped(app, lambda: print(READY, flush=True))
 
 
 def main() -> int:

@@ -14,20 +14,22 @@ from dispatch.agents.desk import Desk
 from dispatch.agents.feed import Batch, Feed
 from dispatch.agents.hosting import HostApp, make_host
 from dispatch.agents.intake import Intake
+from dispatch.agents.notify import Notify
 from dispatch.agents.policies import PolicyBook, write_policy
 from dispatch.agents.publisher import Publisher
-from dispatch.config import load_config
+from dispatch.config import HOOKS_FILE, load_config, load_hooks
 from dispatch.errors import LaneError
+from dispatch.hooks.senders import make_senders, secret_names
 from dispatch.log import get_log
-from dispatch.settings import ROLES, Role, Settings
+from dispatch.settings import ROLES, Role, Settings, read_secrets
 from dispatch.stores.redis import RedisStore, connect
 from dispatch.timing import Clock, make_clock
-from dispatch.topics import ACTIONS, COMMANDS, COMMANDS_URGENT, REQUESTS, TOPICS
+from dispatch.topics import ACTIONS, COMMANDS, COMMANDS_URGENT, DELIVERIES, REQUESTS, TOPICS, WORK_ORDERS
 
 log = get_log("app")
-COLLECT_EVERY_S = 30.0
-"""Between searches for reference cycles. Hardly any are made, and the collector's own pace, by allocations, has it walk
-through everything that is under way several times a second."""
+COLLECT_EVERY_S = 10.0
+"""Between searches for reference cycles, each among what is new since the last. Hardly any cycles are made, and the
+collector's own pace, by allocations, has it walk through everything that is under way several times a second."""
 
 
 @lru_cache(maxsize=65536)
@@ -48,7 +50,12 @@ async def prepare(settings: Settings, store: RedisStore) -> dict[str, str]:
             f"the lanes were recorded with {recorded} partitions, and {settings.partitions} are asked for",
             f"Set DISPATCH_PARTITIONS={recorded}: partitions of running lanes cannot change",
         )
-    await create_topics(client, recorded, settings.replication, recorded=recorded)
+    counts = await create_topics(client, recorded, settings.replication, recorded=recorded)
+    if counts[DELIVERIES] < recorded:
+        raise LaneError(
+            f"{DELIVERIES} has {counts[DELIVERIES]} partitions, and there are {recorded} lanes",
+            "Give it as many as the keyed topics have",
+        )
     await store.fact("partitions", str(recorded))
     incarnations = await topic_incarnations(client)
     keyed = [name for name, topic in TOPICS.items() if topic.keyed]
@@ -167,6 +174,7 @@ class Engine(Service):
         while not self.should_stop:
             await self.sleep(COLLECT_EVERY_S)
             gc.collect()
+            gc.freeze()
 
     async def on_shutdown(self) -> None:
         """Close connections, once the feeds and agents that work with them have stopped."""
@@ -198,9 +206,28 @@ class Engine(Service):
         await self._feed("clock", (COMMANDS,), keeper, reads=False)
         await self.add_runtime_dependency(Ticker(keeper, self.channels["clock"]))
 
+    async def start_notify(self, common: dict[str, Any], incarnations: dict[str, str]) -> None:
+        """Events become deliveries. Refuses to start when a template, a name or a secret is wrong, and says which."""
+        settings, policies = self.settings, common["policies"]
+        if not (settings.config / HOOKS_FILE).exists():
+            log.warning("nobody is told", todo=f"write {HOOKS_FILE}, and run `dispatch check`")
+            return
+        document = load_hooks(settings.config, policies.latest)
+        senders = make_senders(document, read_secrets(secret_names(document)))
+        client = settings.kafka_client()
+        notify = Notify(**common, client=client, document=document, senders=senders, incarnations=incarnations)
+        self.handlers["notify"] = notify.handle
+        await self.add_runtime_dependency(notify)
+        await self._feed("notify", (WORK_ORDERS,), notify)
+
     async def _feed(self, role: str, topics: Sequence[str], keeper: Any, *, reads: bool = True) -> None:
         feed = Feed(role, topics, self.channels[role], keeper, self.settings, reads=reads, steps=self.steps)
         await self.add_runtime_dependency(feed)
 
 
-START = {"intake": Engine.start_intake, "desk": Engine.start_desk, "clock": Engine.start_clock}
+START = {
+    "intake": Engine.start_intake,
+    "desk": Engine.start_desk,
+    "clock": Engine.start_clock,
+    "notify": Engine.start_notify,
+}

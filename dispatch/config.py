@@ -14,13 +14,24 @@ from pydantic import BaseModel, ValidationError
 from dispatch.config_explain import explain
 from dispatch.config_yaml import ConfigErrors, ConfigFault, YamlFile
 from dispatch.config_yaml import Path as Where
+from dispatch.hooks.checks import check_hooks
+from dispatch.models.hooks import HooksDocument
 from dispatch.models.policy import PolicyDocument
 from dispatch.models.roster import Roster
 from dispatch.rules.policy import Policy, compile_policy
 from dispatch.rules.policy_checks import Finding, check
 from dispatch.rules.roster import check_roster
 
-__all__ = ["FILES", "ROSTER_FILE", "ConfigErrors", "ConfigFault", "load_config", "load_roster"]
+__all__ = [
+    "FILES",
+    "HOOKS_FILE",
+    "ROSTER_FILE",
+    "ConfigErrors",
+    "ConfigFault",
+    "load_config",
+    "load_hooks",
+    "load_roster",
+]
 
 FILES: Final = {
     "site": "site.yaml",
@@ -37,6 +48,7 @@ FILES: Final = {
 """Each part of the policy document, and its file; ``duplicates`` is a key of ``matching.yaml``."""
 
 ROSTER_FILE: Final = "roster.yaml"
+HOOKS_FILE: Final = "hooks.yaml"
 
 _KEYS_WITHIN: Final = frozenset({"duplicates"})
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -67,6 +79,20 @@ def load_roster(folder: Path, policy: Policy) -> Roster:
     roster = _validated(Roster, file.data, places)
     _refuse(_located(check_roster(roster, policy), places))
     return roster
+
+
+def load_hooks(folder: Path, policy: Policy) -> HooksDocument:
+    """Read the hooks in ``folder`` and check them: routes, names, and templates against the fields there are.
+
+    Raises:
+        ConfigErrors: with everything that is wrong.
+    """
+    file = _read(folder, HOOKS_FILE)
+    _refuse(file.faults)
+    places: _Places = {field: (file, (field,)) for field in HooksDocument.model_fields}
+    document = _validated(HooksDocument, file.data, places)
+    _refuse(_located(check_hooks(document, policy), places))
+    return document
 
 
 def _read(folder: Path, name: str) -> YamlFile:

@@ -41,6 +41,11 @@ def explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[Path, str, str
         return path[:-1], f"'{path[-1]}' is missing", f"the key '{path[-1]}'", True
     if kind == "extra_forbidden":
         return path, f"unknown key '{path[-1]}'", _keys(model, path), True
+    if kind == "union_tag_invalid":
+        context = error["ctx"]
+        return path, f"unknown kind '{context['tag']}'", f"one of: {context['expected_tags']}", False
+    if kind == "union_tag_not_found":
+        return path, "'kind' is missing", "the key 'kind'", True
     return path, _got(error["input"]), _expected(error), False
 
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, V
 
 from dispatch.errors import ConfigError
 
-Role = Literal["intake", "desk", "clock"]
-ROLES: tuple[Role, ...] = ("intake", "desk", "clock")
+Role = Literal["intake", "desk", "clock", "notify"]
+ROLES: tuple[Role, ...] = ("intake", "desk", "clock", "notify")
 PREFIX = "DISPATCH_"
 PASSWORDS = frozenset({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
 """The mechanisms of SASL that ask for a name and a password."""
@@ -109,3 +109,14 @@ def read_settings(environ: Mapping[str, str] = os.environ, **given: Any) -> Sett
         first = error.errors()[0]
         name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
         raise ConfigError("environment", None, f"{name}: {first['msg']}", "see docs/operations.md") from None
+
+
+def read_secrets(wanted: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The values of secrets. ``wanted``: name of a variable -> the hook that needs it.
+
+    Raises ConfigError that names the first one that is missing, and never a value.
+    """
+    for name, hook in wanted.items():
+        if not environ.get(name):
+            raise ConfigError("environment", None, f"{name} is not set", f"a secret of the hook {hook!r}")
+    return {name: environ[name] for name in wanted}

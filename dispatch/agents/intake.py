@@ -103,6 +103,10 @@ class Intake:
                 letters.append(self._refuse(record, error))
             except ValidationError as error:
                 letters.append(self._refuse(record, rejected(error) if _is_text(record) else _NOT_UTF8))
+            except Exception as error:  # one bad input must not stop its partition
+                log.exception("read failed", topic=record.topic, partition=record.partition, offset=record.offset)
+                why = f"reading it failed here: {type(error).__name__}"
+                letters.append(self._refuse(record, Rejected("read-failed", why)))
         return drafts, letters
 
     def _refuse(self, record: ConsumerRecord, error: Rejected) -> Record:

@@ -18,6 +18,8 @@ TABLE: Final = {
     "publish": Entry("dispatch.cli.publish", "Publish requests and actions from a file of JSON lines."),
     "orders": Entry("dispatch.cli.orders", "List work orders."),
     "order": Entry("dispatch.cli.order", "Tell one work order's whole story."),
+    "deliveries": Entry("dispatch.cli.deliveries", "Tell who was told of a work order, and with what answer."),
+    "hooks": Entry("dispatch.cli.hooks", "Try a hook, or ask who would be told of an event."),
     "dead-letters": Entry("dispatch.cli.letters", "List input that was refused, or send it again."),
     "rebuild": Entry("dispatch.cli.rebuild", "Make the state anew from the log, or compare the two."),
     "person": Entry("dispatch.cli.person", "Show what is known of a person."),

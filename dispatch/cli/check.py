@@ -9,7 +9,8 @@ import click
 from dispatch.cli.group import FOUND, make_command
 from dispatch.cli.options import as_json
 from dispatch.cli.output import print_facts, print_json, print_json_lines, say
-from dispatch.config import ROSTER_FILE, ConfigErrors, ConfigFault, load_config, load_roster
+from dispatch.config import HOOKS_FILE, ROSTER_FILE, ConfigErrors, ConfigFault, load_config, load_hooks, load_roster
+from dispatch.models.hooks import HooksDocument
 from dispatch.models.roster import Roster
 from dispatch.rules.policy import Policy
 from dispatch.settings import read_settings
@@ -20,7 +21,7 @@ from dispatch.settings import read_settings
 @as_json
 @click.pass_context
 def command(ctx: click.Context, folder: Path | None, *, as_json: bool) -> None:
-    """Check FOLDER (default: DISPATCH_CONFIG, else config): its policy and its roster.
+    """Check FOLDER (default: DISPATCH_CONFIG, else config): its policy, its roster and its hooks.
 
     Every error is told with file, line and column; then the exit code is 1. Needs no server.
     """
@@ -28,10 +29,11 @@ def command(ctx: click.Context, folder: Path | None, *, as_json: bool) -> None:
     try:
         policy = load_config(where)
         roster = load_roster(where, policy) if (where / ROSTER_FILE).exists() else None
+        hooks = load_hooks(where, policy) if (where / HOOKS_FILE).exists() else None
     except ConfigErrors as errors:
         _tell(where, errors.errors, as_json=as_json)
         ctx.exit(FOUND)
-    summary = _summary(policy, roster)
+    summary = _summary(policy, roster, hooks)
     if as_json:
         print_json(summary)
     else:
@@ -52,7 +54,7 @@ def _tell(folder: Path, faults: list[ConfigFault], *, as_json: bool) -> None:
     say(f"{len(faults)} {'error' if len(faults) == 1 else 'errors'}")
 
 
-def _summary(policy: Policy, roster: Roster | None) -> dict[str, Any]:
+def _summary(policy: Policy, roster: Roster | None, hooks: HooksDocument | None) -> dict[str, Any]:
     document = policy.document
     lexicon = document.lexicon
     words = chain(lexicon.trades.values(), lexicon.symptoms.values(), lexicon.emergencies.values())
@@ -72,4 +74,7 @@ def _summary(policy: Policy, roster: Roster | None) -> dict[str, Any]:
         "words": sum(len(each.zh) + len(each.en) for each in words),
         "technicians": len(people),
         "weekly_shifts": sum(len(shift.days) for each in people for shift in each.shifts),
+        "hooks": len(hooks.hooks) if hooks else 0,
+        "routes": len(hooks.routes) if hooks else 0,
+        "templates": len(hooks.templates) if hooks else 0,
     }

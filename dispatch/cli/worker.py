@@ -16,9 +16,10 @@ from dispatch.cli.connections import ask_kafka, ask_redis, clock_of
 from dispatch.cli.group import FOUND, make_command
 from dispatch.cli.options import with_settings
 from dispatch.cli.output import to_json
-from dispatch.config import load_config
+from dispatch.config import HOOKS_FILE, load_config, load_hooks
 from dispatch.errors import DispatchError
-from dispatch.settings import ROLES, Role, Settings
+from dispatch.hooks.senders import secret_names
+from dispatch.settings import ROLES, Role, Settings, read_secrets
 from dispatch.worker import STOP_WITHIN_S, run_until_stopped
 
 
@@ -80,7 +81,9 @@ def command(ctx: click.Context, settings: Settings, roles: Sequence[Role]) -> No
 
 
 async def _serve(settings: Settings, roles: Sequence[Role]) -> int:
-    load_config(settings.config)
+    policy = load_config(settings.config)
+    if "notify" in roles and (settings.config / HOOKS_FILE).exists():
+        read_secrets(secret_names(load_hooks(settings.config, policy)))
     await ask_redis(settings)
     await ask_kafka(settings)
     app = create_app(settings, roles, clock=clock_of(settings))

@@ -4,7 +4,7 @@ Models are read with `model_validate_json`: strict, yet RFC 3339 strings become 
 Unknown fields are ignored, for schemas only grow and an older engine must bear a newer sender.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
@@ -20,6 +20,9 @@ from pydantic_core import CoreSchema, core_schema
 
 MAX_TEXT: Final = 4_000
 MAX_INTEGER: Final = 2**53 - 1
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+"""Bounds of every moment: at the ends of the calendar arithmetic overflows, and nobody means them."""
 _PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$"
 
 
@@ -29,10 +32,12 @@ class _Rfc3339:
     def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
         """JSON: text that begins like a date, then an aware datetime. Python: an aware datetime."""
         text = core_schema.str_schema(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", max_length=64, strict=True)
-        read = core_schema.datetime_schema(tz_constraint="aware", strict=False)
+
+        def moment(*, strict: bool) -> CoreSchema:
+            return core_schema.datetime_schema(tz_constraint="aware", strict=strict, ge=EARLIEST, le=LATEST)
+
         return core_schema.json_or_python_schema(
-            json_schema=core_schema.chain_schema([text, read]),
-            python_schema=core_schema.datetime_schema(tz_constraint="aware", strict=True),
+            json_schema=core_schema.chain_schema([text, moment(strict=False)]), python_schema=moment(strict=True)
         )
 
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from dispatch.errors import Rejected
+from dispatch.models.base import EARLIEST, LATEST
 
 MAX_ATTRIBUTE: Final = 1_024
 _SPECVERSION: Final = ("ce_specversion", b"1.0")
@@ -223,6 +224,8 @@ def _moment(text: str) -> datetime:
         raise Rejected("bad-attribute", "not an RFC 3339 time", "time") from None
     if moment.tzinfo is None:
         raise Rejected("naive-time", "a time needs its offset", "time")
+    if not EARLIEST <= moment <= LATEST:
+        raise Rejected("bad-attribute", f"a time between {EARLIEST.year} and {LATEST.year}", "time")
     return moment
 
 

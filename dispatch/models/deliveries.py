@@ -1,10 +1,18 @@
-"""Outgoing: what was sent to whom, why, and with what answer."""
+"""Outgoing: what was sent to whom, why, and with what answer. No names, numbers or addresses stand here."""
 
-from dispatch.models.base import Code, Count, Id, Instant, Line, Model, Reason, Text
+from typing import Annotated
+
+from pydantic import Field
+
+from dispatch.models.base import Code, Codes, Count, Id, Instant, Line, Model, Reason, Text
+from dispatch.models.order_base import FreeForm
 
 
 class Delivery(Model):
-    """One message to one receiver through one hook; `status` is the answer, `latency_ms` how long it took."""
+    """One event for one receiver, through one hook at a time; `delivery_id` is the idempotency key.
+
+    `status` is the answer, `latency_ms` how long it took, `why` the route that named the receiver.
+    """
 
     delivery_id: Id
     event_id: Id
@@ -18,10 +26,20 @@ class Delivery(Model):
     work_order_id: Id | None = None
     event_type: Line | None = None
     reason: Reason | None = None
+    hooks: Codes = ()
+    planned_at: Instant | None = None
+    give_up_at: Instant | None = None
+    assignment_id: Id | None = None
+    escalation_id: Id | None = None
+    urgency: Code | None = None
+    locale: Code | None = None
+    title: Text | None = None
+    text: Annotated[str, Field(max_length=20_000)] | None = None
+    facts: FreeForm = Field(default_factory=dict)
 
 
 class DeliveryAttempted(Delivery):
-    """It was tried, and will be tried again."""
+    """It will be tried at `next_attempt_at`: planned (`attempt` 0, with all that it says), or tried before in vain."""
 
 
 class DeliverySucceeded(Delivery):
@@ -33,4 +51,4 @@ class DeliveryFailed(Delivery):
 
 
 class DeliveryDropped(Delivery):
-    """It was not sent: nobody to send it to, too late, or too many."""
+    """It is not sent, or not again: superseded, too late, nobody to send it to."""

@@ -18,6 +18,7 @@ from dispatch.rules.reporter import REPORTER_ACTIONS
 from dispatch.rules.staff import change_shift, remove_technician, report_position, update_technician
 from dispatch.rules.state import Data, Order
 from dispatch.rules.territory import Territory
+from dispatch.rules.unreachable import undelivered
 from dispatch.rules.work import WORK_ACTIONS
 
 ACTIONS: dict[str, Callable[[Draft, Order, str, Data], None]] = {
@@ -75,6 +76,7 @@ RULES: dict[str, Callable[[Draft, Command], None]] = {
     "act": act,
     "adopt": adopt,
     "due": fire_due,
+    "delivery.failed": undelivered,
     "technician.updated": update_technician,
     "technician.removed": remove_technician,
     "shift.planned": change_shift,

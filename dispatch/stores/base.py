@@ -149,5 +149,24 @@ class EdgeStore(Protocol):
         """Forget a subject: one deletion, after which nothing leads back to the person."""
 
 
+class NotifyStore(Protocol):
+    """What notify reads beside the log, and the little that it notes: a cache, for the ledger is a topic."""
+
+    async def glance(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
+        """Orders by id, open or final, as they were saved last; None where there is none."""
+
+    async def technicians(self, key: TerritoryKey) -> dict[str, bytes]:
+        """All technicians of a territory."""
+
+    async def people(self, tenant: str, subjects: Sequence[str]) -> list[bytes | None]:
+        """The details of several subjects; None for each that is unknown or erased."""
+
+    async def note(self, name: str, value: bytes) -> bytes | None:
+        """Write a note, whatever it was before; what it was."""
+
+    async def noted(self, name: str) -> bytes | None:
+        """A note."""
+
+
 class DeskStore(LaneStore, EdgeStore, Protocol):
     """Both: the desk heals routes that a store lost together with its tail."""

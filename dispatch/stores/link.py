@@ -112,6 +112,8 @@ class Link:
 
         Raises redis-py's ConnectionError and TimeoutError when Redis cannot be asked or does not answer.
         """
+        if not commands:
+            return []
         wire = self._wire
         if wire is None or wire.broken:
             wire = await self._connect()

@@ -49,6 +49,7 @@ class MemoryStore:
         self._routes: dict[tuple[str, str], str] = {}
         self._subjects: dict[tuple[str, str], str] = {}
         self._people: dict[tuple[str, str], bytes] = {}
+        self._notes: dict[str, bytes] = {}
 
     def _of(self, key: TerritoryKey) -> _Kept:
         return self._kept.setdefault(key, _Kept())
@@ -175,3 +176,26 @@ class MemoryStore:
         for name in names:
             del self._subjects[name]
         return bool(names)
+
+    async def glance(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
+        """See NotifyStore."""
+        kept = [(self._of(key), order_id) for key, order_id in wanted]
+        return [one.orders.get(order_id) or one.finals.get(order_id) for one, order_id in kept]
+
+    async def technicians(self, key: TerritoryKey) -> dict[str, bytes]:
+        """See NotifyStore."""
+        return dict(self._of(key).technicians)
+
+    async def people(self, tenant: str, subjects: Sequence[str]) -> list[bytes | None]:
+        """See NotifyStore."""
+        return [self._people.get((tenant, subject_id)) for subject_id in subjects]
+
+    async def note(self, name: str, value: bytes) -> bytes | None:
+        """See NotifyStore."""
+        before = self._notes.get(name)
+        self._notes[name] = value
+        return before
+
+    async def noted(self, name: str) -> bytes | None:
+        """See NotifyStore."""
+        return self._notes.get(name)

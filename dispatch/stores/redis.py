@@ -247,6 +247,45 @@ class RedisStore:
             await self._redis.delete(name)
         return bool(await self._redis.delete(key))
 
+    async def glance(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
+        """See NotifyStore."""
+        places: dict[TerritoryKey, list[int]] = {}
+        for number, (key, _order_id) in enumerate(wanted):
+            places.setdefault(key, []).append(number)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for key, numbers in places.items():
+                pipe.hmget(f"{{{key}}}:orders", [wanted[number][1] for number in numbers])
+                pipe.mget([f"{{{key}}}:final:{wanted[number][1]}" for number in numbers])
+            replies = await pipe.execute() if places else []
+        found: list[bytes | None] = [None] * len(wanted)
+        for numbers, still_open, final in zip(places.values(), replies[::2], replies[1::2], strict=True):
+            for number, one, other in zip(numbers, still_open, final, strict=True):
+                found[number] = one or other
+        return found
+
+    async def technicians(self, key: TerritoryKey) -> dict[str, bytes]:
+        """See NotifyStore."""
+        found = await self._redis.hgetall(f"{{{key}}}:technicians")
+        return {one.decode(): blob for one, blob in found.items()}
+
+    async def people(self, tenant: str, subjects: Sequence[str]) -> list[bytes | None]:
+        """See NotifyStore."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for subject_id in subjects:
+                pipe.hget(f"person:{{{tenant}}}:{subject_id}", "details")
+            found: list[bytes | None] = await pipe.execute()
+        return found
+
+    async def note(self, name: str, value: bytes) -> bytes | None:
+        """See NotifyStore."""
+        before: bytes | None = await self._redis.getset(f"note:{name}", value)
+        return before
+
+    async def noted(self, name: str) -> bytes | None:
+        """See NotifyStore."""
+        found: bytes | None = await self._redis.get(f"note:{name}")
+        return found
+
 
 def _fixing(tenant: str, routes: Mapping[str, str]) -> tuple[Any, ...]:
     keys = [f"route:{{{tenant}}}:{one}" for one in routes]

@@ -1,15 +1,20 @@
 """What intake does with texts and people, without an engine."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given as each
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from dispatch.agents import privacy
 from dispatch.agents.inputs import written
+from dispatch.errors import Rejected
 from dispatch.models.base import Location
+from dispatch.models.cloudevents import parse
 from dispatch.models.people import PersonRef
-from dispatch.models.requests import given
+from dispatch.models.requests import RequestSubmitted, given
 from dispatch.rules.state import moment_of, text_of
 
 WORDS = st.sampled_from(
@@ -44,3 +49,14 @@ def test_of_a_person_all_is_kept_that_was_given(person):
 )
 def test_of_a_location_all_is_kept_that_was_given(location):
     assert given(location) == location.model_dump(mode="json", exclude_none=True)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"])
+@pytest.mark.parametrize("field", ["reported_at", "noticed_at", "due_at", "time"])
+def test_a_moment_at_the_end_of_the_calendar_is_refused(field, moment):
+    data = {"channel": "app", "reporter": {"id": "u1"}, "text": "tap", field: moment}
+    envelope = {"specversion": "1.0", "id": "r1", "source": "/t", "type": "dispatch.request.submitted.v1", "data": data}
+    if field == "time":
+        envelope["time"] = data.pop("time")
+    with pytest.raises((Rejected, ValidationError)):
+        RequestSubmitted.model_validate_json(parse([], None, json.dumps(envelope).encode()).data)

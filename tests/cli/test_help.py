@@ -19,7 +19,10 @@ def test_every_command_tells_what_it_does_and_shows_an_example(name):
     assert f"Example:\n    dispatch {name}" in result.output or "| dispatch publish -" in result.output
 
 
-@pytest.mark.parametrize(("group", "name"), [("policy", "show"), ("policy", "activate"), ("roster", "publish")])
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [("policy", "show"), ("policy", "activate"), ("roster", "publish"), ("hooks", "test"), ("hooks", "route")],
+)
 def test_commands_within_a_group_show_an_example_too(group, name):
     assert f"Example:\n    dispatch {group} {name}" in _asked(group, name).output
 
@@ -54,4 +57,4 @@ def test_the_version_is_told():
 def test_an_unknown_role_is_a_usage_error_that_names_the_known_ones():
     result = CliRunner().invoke(main, ["worker", "--roles", "intake,dsk"])
     assert result.exit_code == 2
-    assert "no role dsk; there are: intake, desk, clock" in result.output
+    assert "no role dsk; there are: intake, desk, clock, notify" in result.output

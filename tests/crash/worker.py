@@ -19,9 +19,10 @@ from typing import Any
 from dispatch.agents import publisher
 from dispatch.app import create_app
 from dispatch.log import configure
-from dispatch.settings import read_settings
+from dispatch.settings import ROLES, read_settings
 from dispatch.worker import run_until_stopped
 from tests.crash import broken
+from tests.crash.deliveries_broken import BROKEN
 
 PR_SET_PDEATHSIG = 1
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
@@ -93,7 +94,10 @@ async def main() -> int:
     settings = read_settings()
     if chosen := os.environ.get("CRASH_BROKEN"):
         broken.apply(json.loads(chosen), steps)
-    app = create_app(settings, steps=steps)
+    if broken_way := os.environ.get("CRASH_DELIVERIES_BROKEN"):
+        BROKEN[broken_way][0]()
+    roles = [role for role in ROLES if role in os.environ.get("CRASH_ROLES", ",".join(ROLES)).split(",")]
+    app = create_app(settings, roles, steps=steps)
     return await run_until_stopped(app, on_ready=(folder / f"ready-{name}").touch)
 
 

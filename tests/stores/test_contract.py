@@ -1,5 +1,6 @@
 """What a store promises, held against both of them: the one in Redis and its twin in memory."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 
@@ -410,6 +411,15 @@ async def test_i10_tenants_with_the_same_names_share_nothing(store, tenant):
     assert await store.subjects(tenant, {"li": ("s3", b"ours")}) == {"li": "s1"}
 
 
+async def test_a_save_of_nothing_asks_nothing_and_the_next_answers_are_their_own(store, tenant):
+    one, other = TerritoryKey(tenant, "a"), TerritoryKey(tenant, "b")
+    await store.save({one: save_of(1, timers_added=[(7, "t")])})
+    answers = await asyncio.gather(
+        store.save({}), store.next_due([one, other]), store.save({}), store.fences([other, one]), store.next_due([])
+    )
+    assert answers == [None, [7, None], None, [(0, ""), (1, "b1")], []]
+
+
 # what only Redis can get wrong --------------------------------------------------------------------------------
 
 
@@ -627,3 +637,35 @@ async def test_a_save_that_names_itself_twice_is_one_save_of_the_next(client, ke
     with pytest.raises(Fenced):
         await store.save({key: replace(save_of(1, batch="yours"), orders=[("a", b"2")])})
     assert (await store.load(key)).orders == {"a": b"1"}
+
+
+# what notify reads -------------------------------------------------------------------------------------------
+
+
+async def test_orders_are_glanced_at_whether_open_or_final_and_in_the_order_asked_for(store, tenant):
+    north, south = TerritoryKey(tenant, "north"), TerritoryKey(tenant, "south")
+    await store.save({north: save_of(1, orders=[("a", b"A")], finals=[("b", b"B")])})
+    await store.save({south: save_of(1, orders=[("c", b"C")])})
+    wanted = [(south, "c"), (north, "b"), (north, "nobody"), (north, "a"), (south, "a")]
+    assert await store.glance(wanted) == [b"C", b"B", None, b"A", None]
+    assert await store.glance([]) == []
+
+
+async def test_technicians_are_read_alone(store, key):
+    assert await store.technicians(key) == {}
+    await store.save({key: save_of(1, technicians=[("t1", b"one"), ("工", b"two")])})
+    assert await store.technicians(key) == {"t1": b"one", "工": b"two"}
+
+
+async def test_several_people_are_read_at_once_and_who_is_erased_is_none(store, tenant):
+    await store.subjects(tenant, {"li": ("s1", b"one"), "wang": ("s2", b"two")})
+    await store.erase(tenant, "s2")
+    assert await store.people(tenant, ["s1", "s2", "s3"]) == [b"one", None, None]
+    assert await store.people(tenant, []) == []
+
+
+async def test_a_note_is_written_over_and_tells_what_it_was(store, tenant):
+    assert await store.noted(f"{tenant}:n") is None
+    assert await store.note(f"{tenant}:n", b"one") is None
+    assert await store.note(f"{tenant}:n", b"two") == b"one"
+    assert await store.noted(f"{tenant}:n") == b"two"

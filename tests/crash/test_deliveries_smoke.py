@@ -1,0 +1,13 @@
+"""A short run of deliveries under kills; the long one is `python -m tests.crash.deliveries`."""
+
+import asyncio
+
+import pytest
+
+from tests.crash.deliveries import good, main_run, say
+
+
+@pytest.mark.slow
+def test_everybody_hears_of_everything_once_although_workers_die(tmp_path):
+    found = asyncio.run(main_run(tmp_path, 1200, 0.3, 2, 7, say))
+    assert good(found, 2), found
