@@ -48,7 +48,7 @@ def test_a_worker_runs_one_order_through_by_sasl_and_tls(environ, invoke, make_w
     told = run.lines("publish", "-", "--wait", "30", stdin=_event("action.accept", leg))
     (shown,) = run.lines("order", order_id)
     assert offered
-    assert [line["type"] for line in told if line.get("type")] == ["work-order.accepted"]
+    assert [line.get("type") for line in told].count("work-order.accepted") == 1
     assert shown["state"] == "accepted"
     assert worker.stop() == 0
 
@@ -74,6 +74,8 @@ def test_what_kafka_refuses_is_said_with_the_variable_to_set(environ, invoke, tm
     assert "kafka-s3cret" not in result.output
 
 
+# asyncio drops the transport of a TLS handshake that failed without closing it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("changed", "variable"),
     [
@@ -91,8 +93,10 @@ def test_what_redis_refuses_is_said_with_the_variable_to_set(environ, invoke, ch
 
 def test_a_worker_with_a_wrong_password_ends_and_says_so(environ, make_worker):
     worker = make_worker({**environ, "DISPATCH_KAFKA_PASSWORD": "wrong"})
-    assert worker.end() != 0
-    assert "set DISPATCH_KAFKA_USERNAME and DISPATCH_KAFKA_PASSWORD" in worker.said()[-1]["error"]
+    assert worker.end() == 3
+    said = worker.log.read_text()
+    assert "set DISPATCH_KAFKA_USERNAME and DISPATCH_KAFKA_PASSWORD" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize(
