@@ -8,11 +8,16 @@ The request's id is the channel's own. Sending it again, with the same id, is ha
 
 import uuid
 
+from aiokafka import AIOKafkaConsumer
 from streams import DONE, NOTHING, arguments, consumer_for, events, producer_for, publish, run, say
 
 SOURCE = "/examples/channel"
 TEXTS = {"zh": "水龙头关不上，一直滴水", "en": "The light in the corridor flickers"}
 ACCEPTED = {"zh": "已受理，单号 {no}，承诺 {due} 前修好。", "en": "Accepted as {no}, to be repaired by {due}."}
+KNOWN = {
+    "zh": "已受理，单号 {no}。这个问题已有人报修，一并处理。",
+    "en": "Accepted as {no}. It is known already and being dealt with.",
+}
 REFUSED = {"zh": "未受理（{code}）：{why}", "en": "Not accepted ({code}): {why}"}
 
 
@@ -61,15 +66,17 @@ async def main() -> int:
         return await hear(consumer, waiting, given.for_s or 30.0)
 
 
-async def hear(consumer: object, waiting: dict[str, tuple[str, tuple[str, int, int]]], for_s: float) -> int:
+async def hear(consumer: AIOKafkaConsumer, waiting: dict[str, tuple[str, tuple[str, int, int]]], for_s: float) -> int:
     """Tell each reporter what became of the request, in their language."""
     refused = False
     async for event in events(consumer, for_s):
         data = event.data
         if event.type == "work-order.opened" and event.request in waiting:
             language, _place = waiting.pop(event.request)
-            due = next((one["due_at"] for one in data["targets"] if one["name"] == "resolve"), "-")
-            say(ACCEPTED[language].format(no=data["display_no"], due=due))
+            # A report of what is known already makes no promise of its own.
+            due = next((one["due_at"] for one in data.get("targets", ()) if one["name"] == "resolve"), None)
+            words = ACCEPTED if due else KNOWN
+            say(words[language].format(no=data["display_no"], due=due))
         elif event.type == "input.refused":
             place = (data["topic"], data["partition"], data["offset"])
             for request_id in [one for one, (_language, mine) in waiting.items() if mine == place]:

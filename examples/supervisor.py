@@ -7,6 +7,7 @@ An acknowledged ladder rests (until `until`, where given); one that nobody ackno
 
 from typing import Any
 
+from aiokafka import AIOKafkaProducer
 from streams import DONE, NOTHING, Event, arguments, consumer_for, events, producer_for, publish, run, say
 
 SHOWN = ("clock.warned", "clock.breached", "escalation.raised", "escalation.held", "escalation.resolved")
@@ -27,6 +28,26 @@ def is_for(data: dict[str, Any], who: str) -> bool:
     return any(who in (one["id"], one.get("role")) for one in data.get("recipients", ()))
 
 
+async def acknowledge(producer: AIOKafkaProducer, event: Event, who: str) -> None:
+    """I know, and act: the ladder rests."""
+    order_id = event.data["work_order_id"]
+    action = {
+        "work_order_id": order_id,
+        "actor": {"id": who, "role": "supervisor"},
+        "escalation_id": event.data["escalation_id"],
+        "note": "已知悉，正在处理 known, being dealt with",
+    }
+    await publish(
+        producer,
+        "dispatch.actions",
+        "action.acknowledge",
+        action,
+        event_id=f"{event.id}:acknowledge",
+        source=f"/examples/supervisor/{who}",
+        key=order_id,
+    )
+
+
 async def main() -> int:
     """0 when at least one acknowledgement took effect, 1 when none did."""
     parser = arguments(__doc__)
@@ -43,25 +64,8 @@ async def main() -> int:
             if event.type in SHOWN:
                 say(line(event))
             if event.type == "escalation.raised" and is_for(data, given.role):
-                action = {
-                    "work_order_id": data["work_order_id"],
-                    "actor": {"id": given.id, "role": "supervisor"},
-                    "escalation_id": data["escalation_id"],
-                    "note": "已知悉，正在处理 known, being dealt with",
-                }
-                await publish(
-                    producer,
-                    "dispatch.actions",
-                    "action.acknowledge",
-                    action,
-                    event_id=f"{event.id}:acknowledge",
-                    source=f"/examples/supervisor/{given.id}",
-                    key=data["work_order_id"],
-                )
-            if event.type == "escalation.acknowledged" and given.id in (
-                data.get("by"),
-                (data.get("actor") or {}).get("id"),
-            ):
+                await acknowledge(producer, event, given.id)
+            if event.type == "escalation.acknowledged" and data.get("by") == given.id:
                 say(f"acknowledged {data['escalation_id']} of {data['work_order_id']}")
                 acknowledged += 1
                 if given.once:

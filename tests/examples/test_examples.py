@@ -20,6 +20,14 @@ async def test_a_channel_hears_the_number_and_the_promise_in_both_languages(engi
         await client.event("work-order.opened", request=request_id)
 
 
+async def test_a_channel_is_told_that_a_fault_is_known_already(engine):
+    words = ("--kafka", engine.settings.kafka, "--for", 60, "--lang", "en", "--room", token())
+    first, second = await run("channel", *words), await run("channel", *words)
+    assert (first.code, second.code) == (0, 0)
+    assert "to be repaired by" in first.out
+    assert re.search(r"^Accepted as NORTH-\d+\. It is known already", second.out, re.MULTILINE), second.out
+
+
 async def test_a_channel_that_only_publishes_does_not_wait(engine, client):
     done = await run("channel", "--kafka", engine.settings.kafka, "--once", "--lang", "zh", "--room", token())
     assert (done.code, done.err) == (0, "")
