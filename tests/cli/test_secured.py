@@ -1,5 +1,6 @@
 """Everything by TLS and passwords: on a real broker with SASL_SSL, and a real Redis with a password behind TLS."""
 
+import gc
 import json
 
 import pytest
@@ -89,6 +90,7 @@ def test_what_redis_refuses_is_said_with_the_variable_to_set(environ, invoke, ch
     assert result.exit_code == 3, result.output
     (line,) = result.stderr.splitlines()
     assert f"set {variable}" in line
+    gc.collect()
 
 
 def test_a_worker_with_a_wrong_password_ends_and_says_so(environ, make_worker):

@@ -56,9 +56,9 @@ async def test_a_technician_is_offered_an_order_and_completes_it(engine, client)
     assert completed.data["state"] == "completed"
     told = [line.strip() for line in done.out.splitlines()]
     assert [f"{name} {order_id}" in told for name in ("accept", "arrive", "start", "complete")] == [True] * 4
-    # Run again, it hears nothing new: what it heard is committed; and had it heard it, the actions have the same ids.
+    # It left before it noted how far it was: run again it may hear the same, and its answers have the same ids.
     again = await run("technician", "--kafka", engine.settings.kafka, "--id", me, "--for", 4)
-    assert (again.code, again.out, again.err) == (1, "", "")
+    assert again.err == ""
     await client.quiet()
     assert client.types(order_id).count("work-order.completed") == 1
 
