@@ -1,5 +1,6 @@
 """The engine under test: one worker process with all roles, its campus, and what must be true after a run."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,8 +91,8 @@ def batch_sizes(worker: Child) -> dict[str, float]:
     """How many inputs the roles handled at a time, from the worker's own log."""
     sizes: dict[str, list[int]] = {"intake": [], "desk": []}
     for line in worker.log.read_text(errors="replace").splitlines():
-        if '"event": "batch"' in line:
-            side = "intake" if '"part": "intake"' in line else "desk"
-            name = '"inputs": ' if side == "intake" else '"commands": '
-            sizes[side].append(int(line.partition(name)[2].partition(",")[0]))
+        if '"event":"batch"' in line:
+            said = json.loads(line)
+            if (side := said["part"]) in sizes:
+                sizes[side].append(said["inputs" if side == "intake" else "commands"])
     return {f"{side}_batch_mean": round(sum(each) / max(1, len(each)), 1) for side, each in sizes.items()}

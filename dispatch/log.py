@@ -4,6 +4,7 @@ import logging
 import sys
 from typing import Any
 
+import msgspec
 import structlog
 
 QUIET = {
@@ -16,10 +17,14 @@ QUIET = {
 """Libraries speak from here up; what matters of it comes back as an error that is logged once."""
 
 
+def _json(line: Any, default: Any) -> str:
+    return msgspec.json.encode(line, enc_hook=default).decode()
+
+
 def configure(level: str = "info", *, pretty: bool = False) -> None:
     """Send structlog and the standard library's loggers to standard error; libraries only from warnings up."""
     number = logging.getLevelNamesMapping()[level.upper()]
-    renderer: Any = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+    renderer: Any = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(_json)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

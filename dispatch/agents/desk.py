@@ -8,6 +8,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.structs import ConsumerRecord
 
 from dispatch.agents import lanes, wire
-from dispatch.agents.desk_input import Lane, Parsed, is_killer, parse, portion
+from dispatch.agents.desk_input import HELD, Lane, Parsed, is_killer, parse, portion
 from dispatch.agents.feed import Batch
 from dispatch.agents.lanes import Held
 from dispatch.agents.patience import patiently
@@ -27,6 +28,7 @@ from dispatch.log import get_log
 from dispatch.rules.batch import Decided, decide_batch
 from dispatch.rules.state import Data, moment_of, text_of
 from dispatch.stores.base import Attempt, DeskStore, TerritoryKey
+from dispatch.stores.redis import UNREACHABLE
 from dispatch.timing import Clock
 from dispatch.topics import COMMANDS, COMMANDS_URGENT, WORK_ORDERS
 
@@ -83,19 +85,25 @@ class Desk:
             save = lanes.save_of(one, None, self._ttl_s())
             await patiently(partial(self.store.save, {one.key: save}))
             lanes.saved(one)
-        offsets = lanes.check_positions(number, list(held.values()), self.incarnations, await _bounds(consumer, number))
+        bounds = await _bounds(consumer, number)
+        offsets = lanes.check_positions(number, list(held.values()), self.incarnations, bounds)
         for key, found in zip(mine, loaded, strict=True):
             for sequence, blob in found.outbox if found else ():
                 entry = wire.unpack(blob)
                 await self._publish(number, [(held[key], sequence, entry)])
-        attempt = await patiently(lambda: self.store.attempt(str(number)))
-        self.lanes[number] = Lane(number, held, dict(offsets), attempt)
+        last = await patiently(lambda: self.store.attempt(str(number)))
+        if last is None:
+            await patiently(lambda: self.store.begin(str(number), HELD, ()))
+        careful_to = {topic: end for topic, (_first, end) in bounds.items()} if last is not None else {}
+        self.lanes[number] = Lane(number, held, dict(offsets), last, careful_to)
         log.info("lane taken", lane=number, territories=len(held), caught_up=len(behind), offsets=offsets)
         return offsets
 
     async def release(self, number: int) -> None:
         """See Keeper."""
-        self.lanes.pop(number, None)
+        if self.lanes.pop(number, None) is not None:
+            with suppress(*UNREACHABLE):
+                await self.store.settle(str(number))
 
     async def check(self, number: int) -> None:
         """See Keeper: a store that lost its tail, or that another writer has used, is noticed without any input."""
@@ -135,7 +143,7 @@ class Desk:
         began_s = time.monotonic()
         parsed = self._parse(lane, records, killer=is_killer(attempt))
         self.steps("desk.read")
-        await self._load(lane, parsed, attempt)
+        await self._load(lane, parsed, attempt, careful=lane.is_careful(records))
         now = self._now(lane, parsed)
         decided: dict[TerritoryKey, Decided] = {}
         for key in parsed.positions:
@@ -153,8 +161,8 @@ class Desk:
     def _parse(self, lane: Lane, records: list[ConsumerRecord], *, killer: bool) -> Parsed:
         return parse(lane, records, self.lane_of, self.policies, killer=killer)
 
-    async def _load(self, lane: Lane, parsed: Parsed, attempt: Attempt) -> None:
-        """Have at hand what the commands speak of (final orders, new policies); note that they are being tried."""
+    async def _load(self, lane: Lane, parsed: Parsed, attempt: Attempt, *, careful: bool) -> None:
+        """Have at hand what the commands speak of: final orders, new policies. Careful: note that they are tried."""
         wanted: list[tuple[Held, str]] = []
         for key, commands in parsed.commands.items():
             held = lane.territories[key]
@@ -167,7 +175,10 @@ class Desk:
                 ):
                     await self._read_policies()
         asked = [(held.key, order_id) for held, order_id in wanted]
-        found = await patiently(lambda: self.store.begin(str(lane.number), attempt, asked))
+        if careful:
+            found = await patiently(lambda: self.store.begin(str(lane.number), attempt, asked))
+        else:
+            found = await patiently(lambda: self.store.recall(asked))
         lanes.recall(wanted, found)
 
     async def _read_policies(self) -> None:

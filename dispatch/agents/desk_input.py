@@ -17,16 +17,27 @@ MAX_COMMAND_BYTES = 256 * 1024
 """Commands are bounded, and with them events: none outgrows what the broker takes."""
 MOST_TRIES = 2
 LONE_TRIES = 4
+HELD = Attempt(start="", size=0, tries=0)
+"""What the store says of a lane that is held and has nothing to be careful about."""
 
 
 @dataclass(slots=True)
 class Lane:
-    """What the desk holds of one lane. ``floors``: by topic, below which all is decided for every territory."""
+    """What the desk holds of one lane. ``floors``: by topic, below which all is decided for every territory.
+
+    After an owner that did not end well, ``unfinished`` is what it was about to decide, and below the offsets of
+    ``careful_to`` each batch is written down before it is tried.
+    """
 
     number: int
     territories: dict[TerritoryKey, Held]
     floors: dict[str, int]
     unfinished: Attempt | None = None
+    careful_to: dict[str, int] = field(default_factory=dict)
+
+    def is_careful(self, records: Sequence[ConsumerRecord]) -> bool:
+        """Whether one of the records may be what ended the last owner."""
+        return any(record.offset < self.careful_to.get(record.topic, 0) for record in records)
 
 
 @dataclass(slots=True)

@@ -113,7 +113,10 @@ class LaneStore(Protocol):
         """Drop all that is known of a territory and write it anew (rebuild); ``expected`` is not looked at."""
 
     async def attempt(self, lane: str) -> Attempt | None:
-        """The last batch that the lane was about to decide."""
+        """The last batch that the lane was about to decide; None after it was settled."""
+
+    async def settle(self, lane: str) -> None:
+        """Forget the attempt: whoever held the lane has ended well."""
 
     async def known_fact(self, name: str) -> str | None:
         """A fact, if it is recorded."""

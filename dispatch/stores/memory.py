@@ -128,6 +128,10 @@ class MemoryStore:
         """See LaneStore."""
         return self._attempts.get(lane)
 
+    async def settle(self, lane: str) -> None:
+        """See LaneStore."""
+        self._attempts.pop(lane, None)
+
     async def known_fact(self, name: str) -> str | None:
         """See LaneStore."""
         return self._facts.get(name)

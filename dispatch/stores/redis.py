@@ -187,6 +187,10 @@ class RedisStore:
         found = await self._redis.get(f"{{lane:{lane}}}:attempt")
         return _decode_attempt(found) if found else None
 
+    async def settle(self, lane: str) -> None:
+        """See LaneStore."""
+        await self._redis.delete(f"{{lane:{lane}}}:attempt")
+
     async def known_fact(self, name: str) -> str | None:
         """See LaneStore."""
         found = await self._redis.get(f"fact:{name}")

@@ -326,6 +326,9 @@ async def test_the_last_attempt_of_a_lane_is_remembered(store, tenant):
     await store.begin(lane, again, [])
     assert await store.attempt(lane) == again
     assert await store.attempt(other) is None
+    await store.settle(lane)
+    await store.settle(lane)
+    assert await store.attempt(lane) is None
 
 
 async def test_a_fact_is_what_was_recorded_first_until_it_is_forgotten(store, tenant):
