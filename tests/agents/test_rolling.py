@@ -75,7 +75,7 @@ def accepted(client):
 def lanes_in(worker, start):
     """The lanes that a worker says to have taken, from a place of its log on."""
     lines = worker.log.read_text()[start:].splitlines()
-    said = [json.loads(line) for line in lines if '"event": "lane taken"' in line and line.endswith("}")]
+    said = [json.loads(line) for line in lines if '"lane taken"' in line and line.endswith("}")]
     return {line["lane"] for line in said}
 
 
