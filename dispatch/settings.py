@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from dispatch.errors import ConfigError
 
 Role = Literal["intake", "desk", "clock", "notify"]
 ROLES: tuple[Role, ...] = ("intake", "desk", "clock", "notify")
 PREFIX = "DISPATCH_"
+PASSWORDS = frozenset({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
+"""The mechanisms of SASL that ask for a name and a password."""
 
 
 class Settings(BaseModel):
@@ -38,13 +40,30 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: str = "PLAIN"
-    kafka_username: str | None = None
-    kafka_password: SecretStr | None = None
+    kafka_username: str | None = Field(default=None, validate_default=True)
+    kafka_password: SecretStr | None = Field(default=None, validate_default=True)
     kafka_cafile: Path | None = None
     kafka_certfile: Path | None = None
     kafka_keyfile: Path | None = None
     redis_password: SecretStr | None = None
     redis_cafile: Path | None = None
+
+    @field_validator("kafka_username", "kafka_password")
+    @classmethod
+    def _who(cls, value: object, info: ValidationInfo) -> object:
+        security = str(info.data.get("kafka_security", ""))
+        if value is None and security.startswith("SASL") and info.data.get("kafka_sasl_mechanism") in PASSWORDS:
+            raise ValueError(f"needed with {security}")
+        return value
+
+    @field_validator("kafka_cafile", "kafka_certfile", "kafka_keyfile", "redis_cafile")
+    @classmethod
+    def _file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"no such file: {value}")
+        if value is not None and info.field_name == "redis_cafile" and not _is_tls(info.data.get("redis")):
+            raise ValueError("without TLS it would not be used: write DISPATCH_REDIS as rediss://host:port/0")
+        return value
 
     def kafka_client(self) -> dict[str, Any]:
         """The arguments that every aiokafka client takes: addresses, TLS and SASL."""
@@ -70,6 +89,10 @@ class Settings(BaseModel):
         if self.redis_cafile:
             options["ssl_ca_certs"] = str(self.redis_cafile)
         return options
+
+
+def _is_tls(redis: object) -> bool:
+    return str(redis).startswith("rediss://")
 
 
 def read_settings(environ: Mapping[str, str] = os.environ, **given: Any) -> Settings:

@@ -262,7 +262,8 @@ class Feed(Service):
         channel = self.channels[lane.number]
         while self.lanes.get(lane.number) is lane:
             try:
-                await asyncio.wait_for(lane.wake.wait(), CHECK_EVERY_S)
+                async with asyncio.timeout(CHECK_EVERY_S):
+                    await lane.wake.wait()
             except TimeoutError:
                 await self.keeper.check(lane.number)
                 continue

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple, TypeVar
@@ -10,11 +11,19 @@ from urllib.parse import urlsplit
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, RequestTimedOutError
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    RequestTimedOutError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.structs import RecordMetadata
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
 from dispatch.agents.log_reader import read_to_end
 from dispatch.agents.topic_ids import TopicFacts, describe_topics
@@ -30,6 +39,12 @@ T = TypeVar("T")
 ANSWER_WITHIN_S: Final = 8.0
 SEND_WITHIN_S: Final = 30.0
 _AWAY: Final = (KafkaConnectionError, KafkaTimeoutError, RequestTimedOutError)
+_REFUSALS: Final = (
+    (SaslAuthenticationFailed, "wrong name or password, set DISPATCH_KAFKA_USERNAME and DISPATCH_KAFKA_PASSWORD"),
+    (UnsupportedSaslMechanismError, "it does not know the mechanism, set DISPATCH_KAFKA_SASL_MECHANISM"),
+    (ssl.SSLCertVerificationError, "its certificate is not one that is trusted, set DISPATCH_KAFKA_CAFILE"),
+    (ssl.SSLError, "it does not speak TLS here, set DISPATCH_KAFKA_SECURITY or another port"),
+)
 _TRY: Final = "; `dispatch servers` starts both to try things with"
 
 
@@ -82,9 +97,21 @@ async def ask_kafka(settings: Settings) -> None:
         async with asyncio.timeout(ANSWER_WITHIN_S):
             await client.bootstrap()
     except (*_AWAY, OSError) as error:
-        raise _no_kafka(settings, error) from None
+        raise _no_kafka(settings, await _refusal(settings) or error) from None
     finally:
         await client.close()
+
+
+async def _refusal(settings: Settings) -> BaseException | None:
+    """What the first broker says to one connection: aiokafka says of every failure that none could be reached."""
+    host, port, _family = collect_hosts(settings.kafka)[0]
+    given = {name: value for name, value in settings.kafka_client().items() if name != "bootstrap_servers"}
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            (await create_conn(host, port, **given)).close()
+    except (KafkaError, OSError) as error:
+        return error
+    return None
 
 
 async def ask_redis(settings: Settings) -> None:
@@ -103,6 +130,9 @@ async def ask_redis(settings: Settings) -> None:
 
 
 def _no_kafka(settings: Settings, error: BaseException) -> UnreachableError:
+    for kind, what in _REFUSALS:
+        if isinstance(error, kind):
+            return UnreachableError(f"Kafka at {settings.kafka} refuses: {what}")
     return UnreachableError(
         f"Kafka does not answer at {settings.kafka} ({_why(error)}): set DISPATCH_KAFKA (host:port) or --kafka{_TRY}"
     )
@@ -111,6 +141,10 @@ def _no_kafka(settings: Settings, error: BaseException) -> UnreachableError:
 def _no_redis(settings: Settings, error: BaseException) -> UnreachableError:
     place = urlsplit(settings.redis)
     address = place.netloc.rpartition("@")[2] or place.path
+    if isinstance(error, AuthenticationError) or "NOAUTH" in str(error):
+        return UnreachableError(f"Redis at {address} refuses the password: set DISPATCH_REDIS_PASSWORD")
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return UnreachableError(f"Redis at {address} shows a certificate nobody vouches for: set DISPATCH_REDIS_CAFILE")
     return UnreachableError(
         f"Redis does not answer at {address} ({_why(error)}): set DISPATCH_REDIS (redis://host:port/0) or --redis{_TRY}"
     )

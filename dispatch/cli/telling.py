@@ -50,7 +50,7 @@ def who_of(data: Mapping[str, Any]) -> str | None:
 
 
 def _clock(kind: str, clock: Mapping[str, Any]) -> str:
-    due = "" if kind.endswith((".met.v1", ".cancelled.v1")) else f" due {clock.get('due_at')}"
+    due = "" if kind.endswith(".cancelled.v1") else f" due {clock.get('due_at')}"
     return f"{clock.get('name')}{due}"
 
 
