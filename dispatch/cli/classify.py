@@ -2,12 +2,14 @@
 
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import click
 import msgspec
 
+from dispatch.cli.classify_file import classify_file
 from dispatch.cli.connections import clock_of
 from dispatch.cli.group import make_command
 from dispatch.cli.moments import local, span
@@ -26,10 +28,17 @@ from dispatch.settings import Settings
 _PLACE = ("territory", "area_id", "building", "floor", "room", "asset_id")
 
 
-@make_command(
-    "classify", example='dispatch classify "3号楼402水龙头漏水"\ndispatch classify "no power" --building Library --json'
-)
-@click.argument("text")
+_TABLE = click.Path(path_type=Path, dir_okay=False)
+_EXAMPLE = """\
+dispatch classify "3号楼402水龙头漏水"
+dispatch classify "no power" --building Library --json
+dispatch classify --in reports.csv --out verdicts.csv"""
+
+
+@make_command("classify", example=_EXAMPLE)
+@click.argument("text", required=False)
+@click.option("--in", "source", type=_TABLE, help="Many at once: a CSV in UTF-8 with the columns id and text.")
+@click.option("--out", "target", type=_TABLE, help="Where the verdicts on --in go, one row each; it is overwritten.")
 @click.option("--territory", help="The territory, if the channel knows it.")
 @click.option("--area", "area_id", help="The id of an area.")
 @click.option("--building", help="A building's name or alias.")
@@ -44,14 +53,24 @@ _PLACE = ("territory", "area_id", "building", "floor", "room", "asset_id")
 @click.option("--kind", default="repair", show_default=True, help="The kind of request.")
 @as_json
 @with_settings("config")
-def command(settings: Settings, text: str, *, as_json: bool, **said: Any) -> None:
+def command(
+    settings: Settings, text: str | None, source: Path | None, target: Path | None, *, as_json: bool, **said: Any
+) -> None:
     """Say what trade and urgency TEXT gets (- reads it from standard input), where it is, and what it is promised.
 
+    With --in and --out every row of a table is judged instead; the other options then hold for all rows.
     Needs no server: it asks the rules of the config folder, and publishes nothing.
     """
-    text = sys.stdin.read() if text == "-" else text
+    if (text is None) is (source is None) or (source is None) is not (target is None):
+        raise click.UsageError("Give TEXT, or both --in and --out.")
     policy = load_config(settings.config)
-    place = locate(policy, {name: said.pop(name) for name in _PLACE}, text)
+    known = {name: said.pop(name) for name in _PLACE}
+    if source is not None and target is not None:
+        done = {"classified": classify_file(policy, source, target, known, said)}
+        print_json(done) if as_json else print_facts(done.items())
+        return
+    text = sys.stdin.read() if text == "-" else str(text)
+    place = locate(policy, known, text)
     verdict = classify(policy, text=text, **said)
     now = clock_of(settings).now()
     document = _document(policy, place, verdict, now)

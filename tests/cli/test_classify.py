@@ -1,5 +1,11 @@
 """`dispatch classify` says what would become of a report, without a server."""
 
+import csv
+
+import pytest
+
+from dispatch.cli.classify_file import COLUMNS
+
 TAP = "3号宿舍楼402水龙头漏水"
 
 
@@ -47,3 +53,74 @@ def test_an_unknown_territory_is_refused_with_the_known_ones(invoke):
 
 def test_a_hint_that_is_no_urgency_is_a_usage_error(invoke):
     assert invoke("classify", TAP, "--urgency-hint", "asap").exit_code == 2
+
+
+def write_table(path, *rows):
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def read_table(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_table_is_judged_row_by_row(invoke, tmp_path):
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    texts = (TAP, "", "后厨有很浓的煤气味", 'said "no power",\nsince noon', "socket dead, tap leaking, tap drips")
+    write_table(source, ("more", "id", "text"), *(("x", f"r{at}", text) for at, text in enumerate(texts)), ("x", "r5"))
+    result = invoke("classify", "--in", source, "--out", target)
+    assert (result.exit_code, result.output) == (0, "classified\t6\n")
+    rows = read_table(target)
+    assert tuple(rows[0]) == COLUMNS
+    assert [row["id"] for row in rows] == ["r0", "r1", "r2", "r3", "r4", "r5"]
+    assert [row["trade"] for row in rows] == ["plumbing", "", "gas", "electrical", "plumbing", ""]
+    assert [row["abstained"] for row in rows] == ["0", "1", "0", "0", "0", "1"]
+    assert [row["emergency"] for row in rows] == ["0", "0", "1", "0", "0", "0"]
+    assert {row["kind"] for row in rows} == {"repair"}
+    assert rows[0]["room"] == "402"
+    assert "plumbing" in rows[0]["evidence"]
+    assert (rows[0]["second_trade"], rows[4]["second_trade"]) == ("", "electrical")
+
+
+def test_a_row_of_a_table_gets_the_verdict_that_its_text_gets_alone(invoke, tmp_path):
+    source, target = write_table(tmp_path / "in.csv", ("id", "text"), ("1", TAP)), tmp_path / "out.csv"
+    options = ("--trade-hint", "masonry", "--building", "3号宿舍楼", "--urgency-hint", "urgent")
+    (alone,) = invoke.lines("classify", TAP, *options)
+    assert invoke.lines("classify", "--in", source, "--out", target, *options) == [{"classified": 1}]
+    (row,) = read_table(target)
+    assert (row["trade"], row["urgency"]) == (alone["trade"], alone["urgency"])
+    assert row["building"] == alone["place"]["building"] == "north.n3"
+    assert float(row["confidence"]) == alone["confidence"]
+    assert row["evidence"].split("; ") == alone["evidence"]
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        (b"id,body\n1,tap\n", "no column text; the columns are: id, body"),
+        (b"", "no column id and no text; the columns are: none"),
+        (b"id,text\n1,\xb5\xc6\n", "not UTF-8"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused_and_nothing_is_written(invoke, tmp_path, table, told):
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(table)
+    result = invoke("classify", "--in", source, "--out", target)
+    assert result.exit_code == 1
+    assert told in result.stderr
+    assert not target.exists()
+
+
+def test_a_table_that_is_not_there_is_named(invoke, tmp_path):
+    result = invoke("classify", "--in", tmp_path / "none.csv", "--out", tmp_path / "out.csv")
+    assert result.exit_code == 1
+    assert "none.csv: No such file" in result.stderr
+
+
+def test_a_text_or_a_table_with_its_target_is_asked_for(invoke, tmp_path):
+    source = write_table(tmp_path / "in.csv", ("id", "text"))
+    for words in ((), (TAP, "--in", source, "--out", tmp_path / "o"), ("--in", source), (TAP, "--out", source)):
+        assert invoke("classify", *words).exit_code == 2
+    assert read_table(source) == []

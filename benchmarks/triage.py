@@ -1,0 +1,142 @@
+"""How well reports are understood: our held-out texts, and the labelled texts of others where there are any.
+
+Judged by `classify`, as the engine asks it, from the text alone. Prints one JSON line.
+"""
+
+import argparse
+import csv
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.common import machine, median, percentile, report, say
+from corpus.reading import OUT_OF_SCOPE, Core, cores
+from dispatch.config import load_config
+from dispatch.rules.policy import Policy
+from dispatch.rules.triage import MODEL_VERSION, Classification, classify
+
+ROOT = Path(__file__).parents[1]
+DEV = ROOT.parent / "shared" / "data" / "triage"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One labelled text. ``trades`` and ``urgencies`` are all that are right, the best one first."""
+
+    text: str
+    trades: tuple[str, ...]
+    urgencies: tuple[str, ...]
+    kind: str = "repair"
+    phenomenon: str = ""
+
+
+Judged = tuple[Case, Classification]
+
+
+def case_of(core: Core) -> Case:
+    return Case(text=core.text, trades=(*core.trades, *core.also_ok), urgencies=core.urgencies, kind=core.kind,
+                phenomenon=core.phenomenon)  # fmt: skip
+
+
+def read_dev(path: Path) -> list[Case]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return [
+            Case(text=row["text"], trades=(row["trade"], *several(row["also_ok"])),
+                 urgencies=(row["urgency"], *several(row["urgency_also_ok"])))
+            for row in csv.DictReader(file)
+        ]  # fmt: skip
+
+
+def several(cell: str) -> list[str]:
+    return [each for each in cell.split("|") if each]
+
+
+def judge(policy: Policy, cases: Iterable[Case]) -> list[Judged]:
+    return [(case, classify(policy, text=case.text)) for case in cases]
+
+
+def share(flags: Iterable[bool]) -> float | None:
+    """None of nothing."""
+    found = list(flags)
+    return round(sum(found) / len(found), 4) if found else None
+
+
+def trades(judged: Sequence[Judged]) -> dict[str, object]:
+    """``right`` counts what goes to the front desk as not right; ``accuracy`` leaves it out."""
+    covered = [(case, said) for case, said in judged if said.trade is not None]
+    return {"n": len(judged), "coverage": share(said.trade is not None for _, said in judged),
+            "accuracy": share(said.trade in case.trades for case, said in covered),
+            "right": share(said.trade in case.trades for case, said in judged)}  # fmt: skip
+
+
+def alarms(judged: Sequence[Judged]) -> dict[str, object]:
+    """Missed and false ones; a text that only might be called an emergency counts in neither."""
+    said_so = [(case, said.urgency == "emergency") for case, said in judged]
+    real = [said for case, said in said_so if case.urgencies[0] == "emergency"]
+    calm = [said for case, said in said_so if "emergency" not in case.urgencies]
+    return {"n": len(real), "recall": share(real), "calm": len(calm), "false_alarms": share(calm)}
+
+
+def figures(judged: Sequence[Judged]) -> dict[str, object]:
+    """All of one set; texts for no craft are not scored by urgency, but should go to the front desk."""
+    repairs = [each for each in judged if each[0].trades[0] != OUT_OF_SCOPE]
+    others = [each for each in judged if each[0].trades[0] == OUT_OF_SCOPE]
+    return {"trade": trades(judged), "trade_of_repairs": trades(repairs), "emergency": alarms(judged),
+            "urgency": share(said.urgency in case.urgencies for case, said in repairs),
+            "out_of_scope_to_desk": share(said.trade is None for _, said in others)}  # fmt: skip
+
+
+def hard_negatives(judged: Sequence[Judged]) -> dict[str, object]:
+    """Calm texts that sound like alarms: the share of them that alarmed."""
+    plain = {"paraphrase", "emergency", "out_of_scope"}
+    found = alarms([each for each in judged if each[0].phenomenon not in plain])
+    return {"n": found["calm"], "false_alarms": found["false_alarms"]}
+
+
+def speed(policy: Policy, texts: Sequence[str], rounds: int) -> tuple[list[float], dict[str, object]]:
+    """Calls one after another: texts per second of processor time, round by round, and single calls in microseconds."""
+    rates, calls_us = [], []
+    for _ in range(rounds):
+        start_s = time.process_time()
+        for text in texts:
+            classify(policy, text=text)
+        rates.append(round(len(texts) / (time.process_time() - start_s)))
+    for text in texts:
+        start_ns = time.perf_counter_ns()
+        classify(policy, text=text)
+        calls_us.append((time.perf_counter_ns() - start_ns) / 1e3)
+    return rates, {"per_s": median(rates), "p50_us": round(percentile(calls_us, 500), 1),
+                   "p99_us": round(percentile(calls_us, 990), 1)}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of the measure of speed")
+    parser.add_argument("--dev", type=Path, default=DEV, help="the folder of the labelled texts of others (*_dev.csv)")
+    asked = parser.parse_args()
+    policy = load_config(ROOT / "config")
+    ours = judge(policy, [case_of(core) for core in cores() if core.split == "test"])
+    sets = {path.stem: judge(policy, read_dev(path)) for path in sorted(asked.dev.glob("*_dev.csv"))}
+    say(f"{len(ours)} held-out texts; of others: {', '.join(sets) or f'none in {asked.dev}'}")
+    paraphrases = trades([each for each in ours if each[0].phenomenon == "paraphrase"])
+    runs, calls = speed(policy, [case.text for judged in (ours, *sets.values()) for case, _ in judged], asked.rounds)
+    report(
+        name="triage",
+        ratio=paraphrases["right"],
+        engine=calls["per_s"],
+        unit="texts/s",
+        runs=runs,
+        classifier=MODEL_VERSION,
+        paraphrases=paraphrases,
+        held_out=figures(ours),
+        hard_negatives=hard_negatives(ours),
+        kind_held_out=share(said.kind == case.kind for case, said in ours),
+        speed=calls,
+        **{name: figures(judged) for name, judged in sets.items()},
+        machine=machine(),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Reads the corpus: cores as they are written (``corpus/README.md`` says how)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+OUT_OF_SCOPE = "out_of_scope"
+URGENCIES = {"e": "emergency", "u": "urgent", "n": "normal", "l": "low"}
+SPLITS = ("open", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Core:
+    """One report as somebody would write it, and what is right for it; the first trade and urgency are the best.
+
+    ``trades`` has one for each fault that is told, ``also_ok`` what another dispatcher might say, ``hazard`` is ""
+    where nothing is dangerous.
+    """
+
+    id: str
+    text: str
+    kind: str
+    trades: tuple[str, ...]
+    also_ok: tuple[str, ...]
+    urgencies: tuple[str, ...]
+    hazard: str
+    faults: int
+    style: str
+    phenomenon: str
+    split: str
+
+
+class CorpusError(ValueError):
+    """A line that cannot be read: file, line and what is wrong."""
+
+
+def cores(folder: Path = FOLDER / "cores") -> Iterator[Core]:
+    """All cores, file by file in order of name.
+
+    Raises:
+        CorpusError: at the first line that cannot be read.
+    """
+    for path in sorted(folder.glob("*.txt")):
+        yield from _file(path)
+
+
+def _file(path: Path) -> Iterator[Core]:
+    settings = {"trade": "", "phenomenon": "plain", "split": "open"}
+    voice = ""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        text = line.strip()
+        try:
+            if text.startswith("@"):
+                _set(settings, text)
+            elif text.startswith("##"):
+                voice = text[2:].strip()
+            elif text and not text.startswith("#"):
+                yield _core(text, f"{path.stem}-{number}", settings, voice)
+        except (KeyError, ValueError) as error:
+            raise CorpusError(f"{path.name}:{number}: {error}") from error
+
+
+def _set(settings: dict[str, str], line: str) -> None:
+    name, _, value = line[1:].partition(" ")
+    if name not in settings or (name == "split" and value.strip() not in SPLITS):
+        raise ValueError(f"no setting {line}")
+    settings[name] = value.strip()
+
+
+def _core(line: str, name: str, settings: dict[str, str], voice: str) -> Core:
+    code, _, rest = line.partition(" ")
+    said = {"=": settings["trade"], "+": "", "!": "", "^": "repair", "#": "1"}
+    while rest and rest[0] in said:
+        mark, _, rest = rest.partition(" ")
+        said[mark[0]] = mark[1:]
+    style, _, phenomenon = voice.partition(" ")
+    trades = tuple(each for each in said["="].split(",") if each)
+    if not (rest.strip() and style and trades):
+        raise ValueError("a core needs a text, a trade, and a voice above it")
+    return Core(
+        id=name,
+        text=rest.strip(),
+        kind=said["^"],
+        trades=trades,
+        also_ok=(*trades[1:], *(each for each in said["+"].split(",") if each)),
+        urgencies=tuple(URGENCIES[each] for each in code),
+        hazard=said["!"],
+        faults=int(said["#"]),
+        style=style,
+        phenomenon=phenomenon or settings["phenomenon"],
+        split=settings["split"],
+    )

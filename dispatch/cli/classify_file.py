@@ -1,0 +1,89 @@
+"""``dispatch classify --in FILE --out FILE``: the reports of one table, judged into another."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from dispatch.cli.group import CommandError
+from dispatch.rules.location import locate
+from dispatch.rules.policy import Policy
+from dispatch.rules.triage import classify
+from dispatch.rules.words import WordIndex, fold
+
+COLUMNS: Final = (
+    "id", "kind", "trade", "urgency", "emergency", "confidence", "abstained", "second_trade", "faults", "building",
+    "room", "evidence",
+)  # fmt: skip
+_NEEDED: Final = ("id", "text")
+_CELL_LIMIT: Final = 16 * 1024 * 1024
+
+
+def classify_file(policy: Policy, source: Path, target: Path, place: Mapping[str, Any], said: Mapping[str, Any]) -> int:
+    """Judge every row of a CSV (UTF-8, columns ``id`` and ``text``) into another; how many there were.
+
+    ``place`` and ``said`` are what is known of all rows, as :func:`locate` and :func:`classify` take it. Nothing is
+    written unless all was read.
+
+    Raises:
+        CommandError: if the table has not these columns or is no CSV.
+        Rejected: if ``place`` names a territory that is not in the policy.
+        UnicodeDecodeError: if it is not UTF-8.
+        OSError: if a file cannot be read or written.
+    """
+    rows = [_judged(policy, row, place, said) for row in _read(source)]
+    with target.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, COLUMNS)
+        table.writeheader()
+        table.writerows(rows)
+    return len(rows)
+
+
+def _read(source: Path) -> list[dict[str, str | None]]:
+    csv.field_size_limit(_CELL_LIMIT)
+    with source.open(encoding="utf-8-sig", newline="") as file:
+        table = csv.DictReader(file)
+        try:
+            names = table.fieldnames or ()
+            if missing := [name for name in _NEEDED if name not in names]:
+                has = ", ".join(names) or "none"
+                raise CommandError(f"{source}: no column {' and no '.join(missing)}; the columns are: {has}")
+            return list(table)
+        except csv.Error as error:
+            raise CommandError(f"{source}:{table.line_num}: {error}") from error
+
+
+def _judged(
+    policy: Policy, row: Mapping[str, str | None], place: Mapping[str, Any], said: Mapping[str, Any]
+) -> dict[str, object]:
+    text = row["text"] or ""
+    verdict = classify(policy, text=text, **said)
+    where = locate(policy, place, text)
+    return {
+        "id": row["id"] or "",
+        "kind": verdict.kind,
+        "trade": verdict.trade or "",
+        "urgency": verdict.urgency,
+        "emergency": int(verdict.urgency == "emergency"),
+        "confidence": f"{verdict.confidence_permille / 1000:.3f}",
+        "abstained": int(verdict.needs_front_desk),
+        "second_trade": _second(policy, text, verdict.trade) if verdict.trade else "",
+        "faults": 1,  # the lexicon does not tell several faults apart
+        "building": where.building or "",
+        "room": where.room or "",
+        "evidence": "; ".join(verdict.evidence),
+    }
+
+
+def _second(policy: Policy, text: str, trade: str) -> str:
+    """Of the other trades that words of the text point to the heaviest, or nothing."""
+    words = {hit.word.text: hit.word for hit in policy.compiled(WordIndex).scan(fold(text))[0]}
+    return _heaviest(vote for word in words.values() for vote in word.votes if vote[0] != trade)
+
+
+def _heaviest(votes: Iterable[tuple[str, int]]) -> str:
+    weights: Counter[str] = Counter()
+    for trade, weight in votes:
+        weights[trade] += weight
+    return min(weights, key=lambda each: (-weights[each], each), default="")

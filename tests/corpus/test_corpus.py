@@ -1,0 +1,105 @@
+"""The corpus: enough texts, labels that exist, and a held-out part that nothing else in it resembles."""
+
+import re
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+
+from corpus.reading import OUT_OF_SCOPE, URGENCIES, CorpusError, cores
+from dispatch.config import load_config
+from dispatch.models.policy import KINDS
+
+POLICY = load_config(Path(__file__).parents[2] / "config")
+TRADES = {*POLICY.trades, OUT_OF_SCOPE}
+HAZARDS = {words.hazard for words in POLICY.document.lexicon.emergencies.values()}
+UNKNOWN_TO_THE_LEXICON = {"injury", "fall", "chemical", "food_poisoning"}
+CORES = list(cores())
+HELD_OUT = [core for core in CORES if core.split == "test"]
+
+
+def bare(text):
+    return re.sub(r"[\W_]+", "", text.casefold())
+
+
+def pieces(text):
+    said = bare(text)
+    return {said[at : at + 3] for at in range(max(len(said) - 2, 1))}
+
+
+def test_there_are_enough_of_them():
+    assert len(CORES) >= 5_000
+    assert len(HELD_OUT) >= 380
+    assert sum(core.phenomenon == "paraphrase" for core in HELD_OUT) >= 230
+    assert sum("\u4e00" <= char <= "\u9fff" for core in CORES for char in core.text[:1]) > len(CORES) / 3
+
+
+def test_no_two_have_the_same_text_or_id():
+    said = Counter(bare(core.text) for core in CORES)
+    assert [text for text, count in said.items() if count > 1] == []
+    assert len({core.id for core in CORES}) == len(CORES)
+
+
+def test_labels_are_known():
+    assert {trade for core in CORES for trade in (*core.trades, *core.also_ok)} <= TRADES
+    assert {core.kind for core in CORES} <= set(KINDS)
+    assert {core.hazard for core in CORES} - {""} <= HAZARDS | UNKNOWN_TO_THE_LEXICON
+    assert all(1 <= core.faults <= 3 for core in CORES)
+
+
+def test_urgencies_that_two_may_give_are_neighbours():
+    order = list(URGENCIES.values())
+    for core in CORES:
+        levels = sorted(order.index(each) for each in core.urgencies)
+        assert len(levels) in {1, 2}, core.id
+        assert levels == list(range(levels[0], levels[0] + len(levels))), core.id
+
+
+def test_every_trade_is_held_out_too():
+    assert {core.trades[0] for core in HELD_OUT} == TRADES
+
+
+def test_no_voice_stands_on_both_sides():
+    voices = {split: {core.style for core in CORES if core.split == split} for split in ("open", "test")}
+    assert not voices["open"] & voices["test"]
+
+
+def test_no_held_out_text_is_a_near_copy_of_an_open_one():
+    where, sizes = defaultdict(list), {}
+    for core in CORES:
+        if core.split == "open":
+            ours = pieces(core.text)
+            sizes[core.id] = len(ours)
+            for piece in ours:
+                where[piece].append(core.id)
+    for core in HELD_OUT:
+        ours = pieces(core.text)
+        shared = Counter(other for piece in ours for other in where[piece])
+        alike = {other: n / (len(ours) + sizes[other] - n) for other, n in shared.items()}
+        assert max(alike.values(), default=0) < 0.5, core.text
+
+
+def test_marks_are_read(tmp_path):
+    (tmp_path / "a.txt").write_text(
+        "@trade gas\n# a remark\n## zh-x past\nun =hvac,gas +general !fire ^inquiry #2 空调 和 灶\n", encoding="utf-8"
+    )
+    (core,) = cores(tmp_path)
+    assert (core.id, core.text, core.style, core.phenomenon) == ("a-4", "空调 和 灶", "zh-x", "past")
+    assert (core.trades, core.also_ok) == (("hvac", "gas"), ("gas", "general"))
+    assert (core.urgencies, core.hazard, core.kind, core.faults) == (("urgent", "normal"), "fire", "inquiry", 2)
+    assert core.split == "open"
+
+
+@pytest.mark.parametrize(
+    "line", ["x 没有这种急", "n", "n =", "n #two 水", "@splt test", "@split train", "n = 没有工种"]
+)
+def test_a_line_that_cannot_be_read_is_named(tmp_path, line):
+    (tmp_path / "bad.txt").write_text(f"@trade gas\n## zh\n{line}\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"bad\.txt:3"):
+        list(cores(tmp_path))
+
+
+def test_a_text_without_a_voice_above_it_is_refused(tmp_path):
+    (tmp_path / "bad.txt").write_text("@trade gas\nn 灶台打不着\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"bad\.txt:2"):
+        list(cores(tmp_path))
