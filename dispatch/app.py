@@ -1,7 +1,6 @@
 """The one place where everything is wired: settings and a clock in, a Faust app out. Nothing happens at import."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -11,6 +10,7 @@ from mode import Service
 
 from dispatch.agents.admin import create_topics, topic_incarnations
 from dispatch.agents.clock import Ticker, Timekeeper
+from dispatch.agents.collecting import Collector
 from dispatch.agents.desk import Desk
 from dispatch.agents.feed import Batch, Feed
 from dispatch.agents.hosting import HostApp, make_host
@@ -31,9 +31,6 @@ from dispatch.topics import ACTIONS, COMMANDS, COMMANDS_URGENT, DELIVERIES, REQU
 from dispatch.tracing import start_tracing
 
 log = get_log("app")
-COLLECT_EVERY_S = 10.0
-"""Between searches for reference cycles, each among what is new since the last. Hardly any cycles are made, and the
-collector's own pace, by allocations, has it walk through everything that is under way several times a second."""
 
 
 @lru_cache(maxsize=65536)
@@ -174,17 +171,8 @@ class Engine(Service):
             await START[role](self, common, incarnations)
         self.host.flow_control.resume()
         self.inside.started = True
-        gc.collect()
-        gc.freeze()
-        gc.disable()
+        await self.add_runtime_dependency(Collector())
         log.info("ready", roles=list(self.roles), tenant=tenant, policy=book.latest.version, speed=self.clock.speed)
-
-    @Service.task
-    async def _collect(self) -> None:
-        while not self.should_stop:
-            await self.sleep(COLLECT_EVERY_S)
-            gc.collect()
-            gc.freeze()
 
     async def on_stop(self) -> None:
         """Ready no more: whoever asks is told before the lanes go."""
