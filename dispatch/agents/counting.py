@@ -6,6 +6,7 @@ from datetime import datetime
 
 from dispatch import metrics
 from dispatch.agents.desk_input import Parsed
+from dispatch.models.commands import Command
 from dispatch.rules.batch import Decided
 from dispatch.stores.base import TerritoryKey
 
@@ -26,5 +27,13 @@ def count_batch(parsed: Parsed, decided: Mapping[TerritoryKey, Decided], now: da
     now_ms = now.timestamp() * 1000
     for commands in parsed.commands.values():
         for command in commands:
-            if command.type == "due" and (timers := command.data.get("timers")):
-                metrics.LATE.observe(max(0.0, now_ms - timers[0]["due_ms"]) / 1000)
+            if command.type == "due" and (late_s := _late_s(command, now_ms)) is not None:
+                metrics.LATE.observe(late_s)
+
+
+def _late_s(command: Command, now_ms: float) -> float | None:
+    """How late the earliest timer of a ``due`` command is decided; None when it is not whole: poison is counted too."""
+    try:
+        return max(0.0, now_ms - command.data["timers"][0]["due_ms"]) / 1000
+    except (LookupError, TypeError):
+        return None
