@@ -34,6 +34,7 @@ def count_batch(parsed: Parsed, decided: Mapping[TerritoryKey, Decided], now: da
 def _late_s(command: Command, now_ms: float) -> float | None:
     """How late the earliest timer of a ``due`` command is decided; None when it is not whole: poison is counted too."""
     try:
-        return max(0.0, now_ms - command.data["timers"][0]["due_ms"]) / 1000
-    except (LookupError, TypeError):
+        due_ms = float(command.data["timers"][0]["due_ms"])
+    except (LookupError, TypeError, ValueError):
         return None
+    return max(0.0, now_ms - due_ms) / 1000
