@@ -173,4 +173,4 @@ def log_lines(workers: list[Worker], event: str) -> list[dict[str, Any]]:
         if worker.log.exists()
         for line in worker.log.read_text(errors="replace").splitlines()
     )
-    return [json.loads(line) for line in lines if f'"event": "{event}"' in line]
+    return [json.loads(line) for line in lines if f'"event":"{event}"' in line]
