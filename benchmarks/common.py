@@ -101,7 +101,7 @@ class Child:
     def tail(self, lines: int = 30) -> str:
         """The last lines of its log, without those that say that all is well."""
         told = self.log.read_text(errors="replace").splitlines()
-        return "\n".join([line for line in told if '"level": "info"' not in line][-lines:])
+        return "\n".join([line for line in told if '"level":"info"' not in line][-lines:])
 
     def cpu_s(self) -> float:
         """Seconds of processor time that it has used; 0 where /proc is missing."""
