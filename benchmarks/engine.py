@@ -91,8 +91,7 @@ def batch_sizes(worker: Child) -> dict[str, float]:
     """How many inputs the roles handled at a time, from the worker's own log."""
     sizes: dict[str, list[int]] = {"intake": [], "desk": []}
     for line in worker.log.read_text(errors="replace").splitlines():
-        if '"event":"batch"' in line:
-            said = json.loads(line)
-            if (side := said["part"]) in sizes:
-                sizes[side].append(said["inputs" if side == "intake" else "commands"])
+        said = json.loads(line) if line.startswith("{") and line.endswith("}") else {}
+        if said.get("event") == "batch" and (side := said["part"]) in sizes:
+            sizes[side].append(said["inputs" if side == "intake" else "commands"])
     return {f"{side}_batch_mean": round(sum(each) / max(1, len(each)), 1) for side, each in sizes.items()}

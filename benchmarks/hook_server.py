@@ -24,7 +24,7 @@ class Receiver(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment]
+        self.transport = transport  # type: ignore[assignment]  # asyncio says less than it gives
 
     def data_received(self, data: bytes) -> None:
         self.left += data

@@ -5,7 +5,7 @@ reported at once, each with file, line, column, what it is and what was expected
 (YAML, keys, types), then, when every part can be read, the references between them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -73,12 +73,7 @@ def load_roster(folder: Path, policy: Policy) -> Roster:
     Raises:
         ConfigErrors: with everything that is wrong.
     """
-    file = _read(folder, ROSTER_FILE)
-    _refuse(file.faults)
-    places: _Places = {field: (file, (field,)) for field in Roster.model_fields}
-    roster = _validated(Roster, file.data, places)
-    _refuse(_located(check_roster(roster, policy), places))
-    return roster
+    return _load(folder, ROSTER_FILE, Roster, lambda roster: check_roster(roster, policy))
 
 
 def load_hooks(folder: Path, policy: Policy) -> HooksDocument:
@@ -87,11 +82,16 @@ def load_hooks(folder: Path, policy: Policy) -> HooksDocument:
     Raises:
         ConfigErrors: with everything that is wrong.
     """
-    file = _read(folder, HOOKS_FILE)
+    return _load(folder, HOOKS_FILE, HooksDocument, lambda hooks: check_hooks(hooks, policy))
+
+
+def _load(folder: Path, name: str, model: type[_Model], findings_of: Callable[[_Model], Iterable[Finding]]) -> _Model:
+    """A document that is one file of the folder."""
+    file = _read(folder, name)
     _refuse(file.faults)
-    places: _Places = {field: (file, (field,)) for field in HooksDocument.model_fields}
-    document = _validated(HooksDocument, file.data, places)
-    _refuse(_located(check_hooks(document, policy), places))
+    places: _Places = {field: (file, (field,)) for field in model.model_fields}
+    document = _validated(model, file.data, places)
+    _refuse(_located(findings_of(document), places))
     return document
 
 

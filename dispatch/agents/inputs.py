@@ -75,7 +75,7 @@ class Reader:
 
     def _not_in_future(self, moment: datetime, now: datetime, path: str) -> None:
         if moment > now + self.tolerance:
-            raise Rejected("time-in-future", f"{text_of(moment)} is in the future", path)
+            raise Rejected("time-in-future", f"{written(moment)} is in the future", path)
 
     def _request(self, record: ConsumerRecord, incoming: Incoming, now: datetime) -> list[Draft]:
         if incoming.type != REQUEST_TYPE:

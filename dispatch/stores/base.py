@@ -137,16 +137,18 @@ class EdgeStore(Protocol):
     async def look_up(
         self, tenant: str, people: Mapping[str, tuple[str, bytes]], fresh: Mapping[str, str], known: Sequence[str]
     ) -> tuple[dict[str, str], dict[str, str]]:
-        """What intake asks for a batch, at once: ``subjects`` of people, and routes, fixed now for what is fresh."""
+        """What intake asks for a batch, at once: subjects of people, and routes.
+
+        ``people``: person id -> (proposed subject id, details); details that are not empty are kept. ``fresh``: id ->
+        proposed route, fixed now unless the id has one. ``known``: ids whose routes are wanted. Returns the subject
+        id in force for each person, and the routes in force for what is fresh or known.
+        """
 
     async def fix_routes(self, tenant: str, routes: Mapping[str, str]) -> dict[str, str]:
         """Set the route of each id that has none; the route in force for each."""
 
     async def routes(self, tenant: str, ids: Sequence[str]) -> dict[str, str]:
         """The routes that are known."""
-
-    async def subjects(self, tenant: str, people: Mapping[str, tuple[str, bytes]]) -> dict[str, str]:
-        """Person id -> (proposed subject id, details): the subject id in force; details that are not empty are kept."""
 
     async def person(self, tenant: str, subject_id: str) -> bytes | None:
         """The details of a subject; None when unknown or erased."""

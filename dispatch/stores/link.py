@@ -119,10 +119,6 @@ class Link:
             wire = await self._connect()
         return await wire.send(commands)
 
-    async def one(self, *command: Any) -> Any:
-        """The reply to one command; raises what is an error."""
-        return raised(await self.call(command))[0]
-
     async def _connect(self) -> _Wire:
         async with self._connecting:
             if self._wire is not None and not self._wire.broken:

@@ -152,8 +152,12 @@ class MemoryStore:
         self, tenant: str, people: Mapping[str, tuple[str, bytes]], fresh: Mapping[str, str], known: Sequence[str]
     ) -> tuple[dict[str, str], dict[str, str]]:
         """See EdgeStore."""
-        fixed = await self.fix_routes(tenant, fresh)
-        return await self.subjects(tenant, people), fixed | await self.routes(tenant, known)
+        subjects: dict[str, str] = {}
+        for person_id, (proposed, details) in people.items():
+            subjects[person_id] = subject_id = self._subjects.setdefault((tenant, person_id), proposed)
+            if details:
+                self._people[tenant, subject_id] = details
+        return subjects, await self.fix_routes(tenant, fresh) | await self.routes(tenant, known)
 
     async def fix_routes(self, tenant: str, routes: Mapping[str, str]) -> dict[str, str]:
         """See EdgeStore."""
@@ -162,16 +166,6 @@ class MemoryStore:
     async def routes(self, tenant: str, ids: Sequence[str]) -> dict[str, str]:
         """See EdgeStore."""
         return {one: self._routes[tenant, one] for one in ids if (tenant, one) in self._routes}
-
-    async def subjects(self, tenant: str, people: Mapping[str, tuple[str, bytes]]) -> dict[str, str]:
-        """See EdgeStore."""
-        found: dict[str, str] = {}
-        for person_id, (proposed, details) in people.items():
-            subject_id = self._subjects.setdefault((tenant, person_id), proposed)
-            if details:
-                self._people[tenant, subject_id] = details
-            found[person_id] = subject_id
-        return found
 
     async def person(self, tenant: str, subject_id: str) -> bytes | None:
         """See EdgeStore."""

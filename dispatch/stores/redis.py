@@ -21,7 +21,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from dispatch.errors import Fenced
 from dispatch.stores.base import Attempt, Loaded, Meta, Save, TerritoryKey
-from dispatch.stores.link import Link, raised
+from dispatch.stores.link import ANSWER_WITHIN_S, Link, raised
 
 UNREACHABLE = (
     *(RedisConnectionError, RedisTimeoutError, ConnectionResetError, asyncio.TimeoutError),
@@ -51,7 +51,7 @@ def connect(url: str, **options: Any) -> Redis:
         protocol=2,
         retry=Retry(NoBackoff(), 0),
         socket_connect_timeout=5,
-        socket_timeout=10,
+        socket_timeout=ANSWER_WITHIN_S,
         health_check_interval=0,
         **options,
     )
@@ -110,6 +110,10 @@ class RedisStore:
             replies = await self._link.call(*calls)
         return raised(replies)
 
+    async def _ask(self, *commands: tuple[Any, ...]) -> list[Any]:
+        """The replies to commands in one round trip; the first that is an error is raised."""
+        return raised(await self._link.call(*commands))
+
     async def begin(
         self, lane: str, attempt: Attempt, wanted: Sequence[tuple[TerritoryKey, str]]
     ) -> list[bytes | None]:
@@ -122,33 +126,19 @@ class RedisStore:
 
     async def _finals(self, wanted: Sequence[tuple[TerritoryKey, str]], *first: tuple[Any, ...]) -> list[bytes | None]:
         """Final orders, one MGET a territory, in one round trip with the commands that come first."""
-        places: dict[TerritoryKey, list[int]] = {}
-        for number, (key, _order_id) in enumerate(wanted):
-            places.setdefault(key, []).append(number)
-        calls = list(first)
-        for key, numbers in places.items():
-            calls.append(("MGET", *[f"{{{key}}}:final:{wanted[number][1]}" for number in numbers]))
-        if not calls:
-            return []
-        replies = raised(await self._link.call(*calls))[len(first) :]
-        found: list[bytes | None] = [None] * len(wanted)
-        for numbers, blobs in zip(places.values(), replies, strict=True):
-            for number, blob in zip(numbers, blobs, strict=True):
-                found[number] = blob
-        return found
+        places = _by_territory(wanted)
+        calls = [("MGET", *_final_keys(key, ids)) for key, ids in places.items()]
+        replies = (await self._ask(*first, *calls))[len(first) :]
+        return _in_order(wanted, places, replies)
 
     async def fences(self, keys: Sequence[TerritoryKey]) -> list[tuple[int, str]]:
         """See LaneStore."""
-        if not keys:
-            return []
-        found = raised(await self._link.call(*(("HMGET", f"{{{key}}}:meta", "sequence", "batch_id") for key in keys)))
+        found = await self._ask(*(("HMGET", f"{{{key}}}:meta", "sequence", "batch_id") for key in keys))
         return [(int(sequence or 0), (batch_id or b"").decode()) for sequence, batch_id in found]
 
     async def metas(self, keys: Sequence[TerritoryKey]) -> list[Meta | None]:
         """See LaneStore."""
-        if not keys:
-            return []
-        found = raised(await self._link.call(*(("HGET", f"{{{key}}}:meta", "meta") for key in keys)))
+        found = await self._ask(*(("HGET", f"{{{key}}}:meta", "meta") for key in keys))
         return [_decode_meta(one) if one else None for one in found]
 
     async def finals(self, key: TerritoryKey) -> dict[str, bytes]:
@@ -169,16 +159,14 @@ class RedisStore:
 
     async def due(self, key: TerritoryKey, until_ms: int, limit: int) -> tuple[list[tuple[str, int]], int | None]:
         """See LaneStore."""
-        found = await self._link.one("ZRANGE", f"{{{key}}}:timers", 0, limit, "WITHSCORES")
+        (found,) = await self._ask(("ZRANGE", f"{{{key}}}:timers", 0, limit, "WITHSCORES"))
         timers = [(timer_id.decode(), int(ms)) for timer_id, ms in zip(found[::2], found[1::2], strict=True)]
         due = [timer for timer in timers if timer[1] <= until_ms][:limit]
         return due, (timers[len(due)][1] if len(timers) > len(due) else None)
 
     async def next_due(self, keys: Sequence[TerritoryKey]) -> list[int | None]:
         """See LaneStore."""
-        if not keys:
-            return []
-        found = raised(await self._link.call(*(("ZRANGE", f"{{{key}}}:timers", 0, 0, "WITHSCORES") for key in keys)))
+        found = await self._ask(*(("ZRANGE", f"{{{key}}}:timers", 0, 0, "WITHSCORES") for key in keys))
         return [int(one[1]) if one else None for one in found]
 
     async def replace(self, key: TerritoryKey, save: Save) -> None:
@@ -225,7 +213,7 @@ class RedisStore:
             asked.append((fresh, _fixing(tenant, fresh)))
         if known:
             asked.append((known, ("MGET", *[f"route:{{{tenant}}}:{one}" for one in known])))
-        replies = await self._scripts([call for _ids, call in asked]) if asked else []
+        replies = await self._scripts([call for _ids, call in asked])
         found = [
             {one: value.decode() for one, value in zip(ids, reply, strict=True) if value is not None}
             for (ids, _call), reply in zip(asked, replies, strict=True)
@@ -240,10 +228,6 @@ class RedisStore:
     async def routes(self, tenant: str, ids: Sequence[str]) -> dict[str, str]:
         """See EdgeStore."""
         return (await self.look_up(tenant, {}, {}, ids))[1]
-
-    async def subjects(self, tenant: str, people: Mapping[str, tuple[str, bytes]]) -> dict[str, str]:
-        """See EdgeStore."""
-        return (await self.look_up(tenant, people, {}, ()))[0]
 
     async def person(self, tenant: str, subject_id: str) -> bytes | None:
         """See EdgeStore."""
@@ -260,19 +244,12 @@ class RedisStore:
 
     async def glance(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
         """See NotifyStore."""
-        places: dict[TerritoryKey, list[int]] = {}
-        for number, (key, _order_id) in enumerate(wanted):
-            places.setdefault(key, []).append(number)
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for key, numbers in places.items():
-                pipe.hmget(f"{{{key}}}:orders", [wanted[number][1] for number in numbers])
-                pipe.mget([f"{{{key}}}:final:{wanted[number][1]}" for number in numbers])
-            replies = await pipe.execute() if places else []
-        found: list[bytes | None] = [None] * len(wanted)
-        for numbers, still_open, final in zip(places.values(), replies[::2], replies[1::2], strict=True):
-            for number, one, other in zip(numbers, still_open, final, strict=True):
-                found[number] = one or other
-        return found
+        places = _by_territory(wanted)
+        still_open = [("HMGET", f"{{{key}}}:orders", *ids) for key, ids in places.items()]
+        final = [("MGET", *_final_keys(key, ids)) for key, ids in places.items()]
+        replies = await self._ask(*still_open, *final)
+        found = (_in_order(wanted, places, some) for some in (replies[: len(places)], replies[len(places) :]))
+        return [one or other for one, other in zip(*found, strict=True)]
 
     async def technicians(self, key: TerritoryKey) -> dict[str, bytes]:
         """See NotifyStore."""
@@ -281,11 +258,7 @@ class RedisStore:
 
     async def people(self, tenant: str, subjects: Sequence[str]) -> list[bytes | None]:
         """See NotifyStore."""
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for subject_id in subjects:
-                pipe.hget(f"person:{{{tenant}}}:{subject_id}", "details")
-            found: list[bytes | None] = await pipe.execute()
-        return found
+        return await self._ask(*(("HGET", f"person:{{{tenant}}}:{one}", "details") for one in subjects))
 
     async def note(self, name: str, value: bytes) -> bytes | None:
         """See NotifyStore."""
@@ -296,6 +269,25 @@ class RedisStore:
         """See NotifyStore."""
         found: bytes | None = await self._redis.get(f"note:{name}")
         return found
+
+
+def _by_territory(wanted: Sequence[tuple[TerritoryKey, str]]) -> dict[TerritoryKey, list[str]]:
+    found: dict[TerritoryKey, list[str]] = {}
+    for key, order_id in wanted:
+        found.setdefault(key, []).append(order_id)
+    return found
+
+
+def _in_order(
+    wanted: Sequence[tuple[TerritoryKey, str]], places: Iterable[TerritoryKey], replies: Sequence[list[bytes | None]]
+) -> list[bytes | None]:
+    """The blobs of the orders wanted, from one reply a territory."""
+    left = {key: iter(blobs) for key, blobs in zip(places, replies, strict=True)}
+    return [next(left[key]) for key, _order_id in wanted]
+
+
+def _final_keys(key: TerritoryKey, order_ids: Iterable[str]) -> list[str]:
+    return [f"{{{key}}}:final:{order_id}" for order_id in order_ids]
 
 
 def _fixing(tenant: str, routes: Mapping[str, str]) -> tuple[Any, ...]:
@@ -311,8 +303,8 @@ def _hidden(person_id: str) -> str:
 def _call(key: TerritoryKey, save: Save) -> tuple[list[str], list[Any]]:
     tag = f"{{{key}}}"
     keys = [f"{tag}:{name}" for name in ("meta", "orders", "technicians", "timers", "outbox")]
-    keys += [f"{tag}:final:{order_id}" for order_id, _blob in save.finals]
-    keys += [f"{tag}:final:{order_id}" for order_id in save.reopened]
+    keys += _final_keys(key, (order_id for order_id, _blob in save.finals))
+    keys += _final_keys(key, save.reopened)
     sequence, blob = save.outbox if save.outbox is not None else ("", b"")
     meta = save.meta
     lists: tuple[Sequence[Any], ...] = (

@@ -1,7 +1,6 @@
 """A rolling restart under load: two workers, one after the other, and what the topics alone say of it."""
 
 import asyncio
-import json
 import signal
 from contextlib import asynccontextmanager
 
@@ -10,6 +9,7 @@ import pytest
 from dispatch.embedded import embedded
 from dispatch.topics import REQUESTS, WORK_ORDERS
 from tests.support.engine import PARTITIONS, PATIENCE_S, Client, forget_everything, request, settings_for, token
+from tests.support.logs import logged
 from tests.support.worker import WorkerProcess
 
 pytestmark = pytest.mark.slow
@@ -28,10 +28,10 @@ def own(tmp_path_factory):
 @asynccontextmanager
 async def busy(client):
     """Reports one after another, and each offer accepted, as long as the block lasts; the ids of the reports."""
-    published, stop = [], asyncio.Event()
+    published, enough, stop = [], asyncio.Event(), asyncio.Event()
 
     async def report():
-        while not stop.is_set():
+        while not enough.is_set():
             request_id, area = f"r-{token()}", ("north.n3", "south.s2")[len(published) % 2]
             await client.publish("request.submitted", request(request_id, area=area), id=request_id)
             published.append(request_id)
@@ -52,7 +52,8 @@ async def busy(client):
     try:
         yield published
         # Those reported last are offered and accepted too before the acceptor goes home.
-        tasks[0].cancel()
+        enough.set()
+        await tasks[0]  # cancelled, it could have sent one that it has not noted
         async with asyncio.timeout(PATIENCE_S):
             while accepted(client) < set(published):  # noqa: ASYNC110 -- all that is seen counts
                 await asyncio.sleep(0.3)
@@ -74,9 +75,7 @@ def accepted(client):
 
 def lanes_in(worker, start):
     """The lanes that a worker says to have taken, from a place of its log on."""
-    lines = worker.log.read_text()[start:].splitlines()
-    said = [json.loads(line) for line in lines if '"lane taken"' in line and line.endswith("}")]
-    return {line["lane"] for line in said}
+    return {line["lane"] for line in logged(worker.log, "lane taken", start=start)}
 
 
 async def restarted(worker, other, lanes):

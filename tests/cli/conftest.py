@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from dispatch.cli import main
 from dispatch.embedded import embedded
+from tests.support.logs import logged
 
 CONFIG = Path(__file__).parents[2] / "config"
 READY_WITHIN_S = 180.0
@@ -94,8 +95,7 @@ class Worker:
 
     def said(self) -> list[dict[str, Any]]:
         """What it has logged; every line is JSON."""
-        lines = self.log.read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        return list(logged(self.log))
 
     def end(self) -> int:
         """Its exit code, when it ends by itself."""

@@ -18,6 +18,7 @@ from dispatch.rules.state import Order, Owner, Requirement, Technician, moment_o
 from dispatch.stores.base import Meta, Save, TerritoryKey
 from dispatch.stores.redis import RedisStore, connect
 from tests.crash.stage import TENANT, Stage
+from tests.support.people import subjects
 from tests.support.receiver import local_hook
 
 HOOKS = 8
@@ -157,7 +158,7 @@ async def fill_store(stage: Stage, events: list[Made]) -> None:
             for name in stage.names
             for number in range(50)
         }
-        await store.subjects(TENANT, people)
+        await subjects(store, TENANT, people)
         for name in stage.names:
             orders = {
                 one.subject: _order(one) for one in events if one.territory == name and one.type == "work-order.opened"

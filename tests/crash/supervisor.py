@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.crash.stage import ROOT, Stage
+from tests.support.logs import logged
 
 POLL_S = 0.05
 READY_WITHIN_S = 120.0
@@ -167,10 +168,4 @@ def last_words(worker: Worker, lines: int = 3) -> str:
 
 def log_lines(workers: list[Worker], event: str) -> list[dict[str, Any]]:
     """The canonical log lines of one kind, of all workers."""
-    lines = (
-        line
-        for worker in workers
-        if worker.log.exists()
-        for line in worker.log.read_text(errors="replace").splitlines()
-    )
-    return [json.loads(line) for line in lines if f'"event":"{event}"' in line]
+    return [line for worker in workers for line in logged(worker.log, event)]

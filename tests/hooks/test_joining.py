@@ -12,6 +12,7 @@ from dispatch.rules.state import Technician
 from dispatch.stores.base import Meta, Save, TerritoryKey
 from dispatch.stores.memory import MemoryStore
 from tests.hooks.test_delivery import made
+from tests.support.people import subjects
 
 DOCUMENT = HooksDocument.model_validate(
     {
@@ -38,7 +39,7 @@ async def filled():
         "ann": ("s1", msgspec.json.encode({"id": "ann", "name": "安", "phone": "13800000000"})),
         "li": ("s2", msgspec.json.encode({"id": "li", "name": "李", "email": "li@example.edu"})),
     }
-    await store.subjects("campus", people)
+    await subjects(store, "campus", people)
     staff = [
         Technician(id=name, version=1, version_time=now, org_id="own", subject_id=subject)
         for name, subject in (("ann", "s1"), ("bob", None), ("cid", "s7"))

@@ -1,4 +1,7 @@
-"""One engine with its pages open, on the session's servers, and a client beside it."""
+"""One engine with its pages open, and a client beside it, on servers of their own.
+
+On those of the session another engine may be at work: the two would take each other's lanes for lost.
+"""
 
 import asyncio
 import urllib.error
@@ -10,6 +13,7 @@ import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from dispatch.agents.admin import create_topics
+from dispatch.embedded import embedded
 from dispatch.embedded.ports import free_port
 from tests.support.engine import Client, Engine, settings_for, token
 
@@ -42,6 +46,12 @@ class Pages:
     async def value(self, name, **labels):
         """One sample; 0 when nothing was counted yet."""
         return (await self.samples()).get((name, frozenset(labels.items())), 0.0)
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory):
+    with embedded(tmp_path_factory.mktemp("seeing-servers"), appendfsync="no") as running:
+        yield running
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

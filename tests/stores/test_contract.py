@@ -14,6 +14,7 @@ from dispatch.stores import redis as redis_store
 from dispatch.stores.base import Attempt, Meta, Save, TerritoryKey
 from dispatch.stores.memory import MemoryStore
 from dispatch.stores.redis import RedisStore, connect
+from tests.support.people import subjects
 from tests.support.tcp_proxy import LossyProxy
 
 NEW = (0, "")
@@ -377,26 +378,37 @@ async def test_routes_given_with_a_save_are_fixed_with_it_and_never_changed_by_i
 
 
 async def test_a_person_keeps_one_subject_and_the_latest_details(store, tenant):
-    first = await store.subjects(tenant, {"li": ("s1", b"one"), "王 伟": ("s2", b"two")})
-    again = await store.subjects(tenant, {"li": ("s9", b"newer")})
+    first = await subjects(store, tenant, {"li": ("s1", b"one"), "王 伟": ("s2", b"two")})
+    again = await subjects(store, tenant, {"li": ("s9", b"newer")})
 
     assert first == {"li": "s1", "王 伟": "s2"}
     assert again == {"li": "s1"}
     assert await store.person(tenant, "s1") == b"newer"
     assert await store.person(tenant, "s2") == b"two"
     assert await store.person(tenant, "s9") is None
-    assert await store.subjects(tenant, {}) == {}
+    assert await subjects(store, tenant, {}) == {}
+
+
+async def test_one_look_up_answers_people_fixed_routes_and_known_ones_each_in_its_place(store, tenant):
+    await store.fix_routes(tenant, {"wo1": "north|n", "wo2": "north|u"})
+    people = {"li": ("s1", b"one"), "wang": ("s2", b"")}
+    fresh, known = {"wo1": "south|n", "wo3": "south|u"}, ["wo2", "unheard-of"]
+    routes = {"wo1": "north|n", "wo2": "north|u", "wo3": "south|u"}
+    assert await store.look_up(tenant, people, fresh, known) == ({"li": "s1", "wang": "s2"}, routes)
+    assert await store.routes(tenant, ["wo3", "unheard-of"]) == {"wo3": "south|u"}
+    assert await store.person(tenant, "s2") is None
+    assert await store.look_up(tenant, {}, {}, ()) == ({}, {})
 
 
 async def test_i11_an_erased_subject_is_unreadable_and_nothing_leads_back(store, tenant):
-    await store.subjects(tenant, {"li": ("s1", b"one"), "wang": ("s2", b"two")})
+    await subjects(store, tenant, {"li": ("s1", b"one"), "wang": ("s2", b"two")})
 
     assert await store.erase(tenant, "s1") is True
     assert await store.person(tenant, "s1") is None
     assert await store.erase(tenant, "s1") is False
     assert await store.person(tenant, "s2") == b"two"
 
-    assert await store.subjects(tenant, {"li": ("s3", b"anew")}) == {"li": "s3"}
+    assert await subjects(store, tenant, {"li": ("s3", b"anew")}) == {"li": "s3"}
     assert await store.person(tenant, "s1") is None
     assert await store.person(tenant, "s3") == b"anew"
 
@@ -409,17 +421,17 @@ async def test_i10_tenants_with_the_same_names_share_nothing(store, tenant):
     ours, theirs = TerritoryKey(tenant, "north"), TerritoryKey(other, "north")
     await store.save({ours: save_of(1, orders=[("a", b"1")], finals=[("f", b"1")], timers_added=[(1, "a")])})
     await store.fix_routes(tenant, {"wo1": "north|n"})
-    await store.subjects(tenant, {"li": ("s1", b"ours")})
+    await subjects(store, tenant, {"li": ("s1", b"ours")})
 
     assert await everything(store, theirs) == (None, {}, ([], None))
     assert await store.begin("0", Attempt(start="x:1", size=1, tries=1), [(theirs, "f")]) == [None]
     assert await store.routes(other, ["wo1"]) == {}
     assert await store.person(other, "s1") is None
     assert await store.erase(other, "s1") is False
-    assert await store.subjects(other, {"li": ("s2", b"theirs")}) == {"li": "s2"}
+    assert await subjects(store, other, {"li": ("s2", b"theirs")}) == {"li": "s2"}
     assert await store.person(tenant, "s1") == b"ours"
     await store.erase(other, "s2")
-    assert await store.subjects(tenant, {"li": ("s3", b"ours")}) == {"li": "s1"}
+    assert await subjects(store, tenant, {"li": ("s3", b"ours")}) == {"li": "s1"}
 
 
 async def test_a_save_of_nothing_asks_nothing_and_the_next_answers_are_their_own(store, tenant):
@@ -669,7 +681,7 @@ async def test_technicians_are_read_alone(store, key):
 
 
 async def test_several_people_are_read_at_once_and_who_is_erased_is_none(store, tenant):
-    await store.subjects(tenant, {"li": ("s1", b"one"), "wang": ("s2", b"two")})
+    await subjects(store, tenant, {"li": ("s1", b"one"), "wang": ("s2", b"two")})
     await store.erase(tenant, "s2")
     assert await store.people(tenant, ["s1", "s2", "s3"]) == [b"one", None, None]
     assert await store.people(tenant, []) == []

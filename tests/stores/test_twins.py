@@ -12,6 +12,7 @@ from dispatch.errors import Fenced
 from dispatch.stores.base import Attempt, Meta, Save, TerritoryKey
 from dispatch.stores.memory import MemoryStore
 from dispatch.stores.redis import RedisStore, connect
+from tests.support.people import subjects
 
 IDS = st.sampled_from(["a", "b", "c", "d-1", "东"])
 BLOBS = st.binary(max_size=12)
@@ -123,7 +124,7 @@ class Twins(RuleBasedStateMachine):
     @rule(people=st.dictionaries(PEOPLE, BLOBS, max_size=3))
     def name_people(self, people):
         given_now = {person: (f"s{next(self.batches)}", blob) for person, blob in people.items()}
-        found = self.both(lambda store: store.subjects(self.tenant, given_now))
+        found = self.both(lambda store: subjects(store, self.tenant, given_now))
         for person, subject in found.items():
             kept = self.both(lambda store, one=subject: store.person(self.tenant, one))
             assert kept == people[person] or not people[person]  # no details replace none
@@ -131,7 +132,7 @@ class Twins(RuleBasedStateMachine):
     @rule(person=PEOPLE)
     def erase(self, person):
         named = {person: (f"s{next(self.batches)}", b"x")}
-        found = self.both(lambda store: store.subjects(self.tenant, named))
+        found = self.both(lambda store: subjects(store, self.tenant, named))
         assert self.both(lambda store: store.erase(self.tenant, found[person])) is True
         assert self.both(lambda store: store.person(self.tenant, found[person])) is None
         assert self.both(lambda store: store.erase(self.tenant, found[person])) is False

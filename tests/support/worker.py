@@ -1,7 +1,6 @@
 """A worker as a process of its own, for tests that kill it: `python -m tests.support.worker`, set up by DISPATCH_…."""
 
 import asyncio
-import json
 import os
 import signal
 import sys
@@ -12,6 +11,7 @@ from dispatch.app import create_app
 from dispatch.log import configure
 from dispatch.settings import Settings, read_settings
 from dispatch.worker import run_until_stopped
+from tests.support.logs import logged
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,8 +52,7 @@ class WorkerProcess:
 
     def lanes(self, part: str = "lane taken") -> int:
         """How many lanes it has said to have taken."""
-        whole = [line for line in self.log.read_text().splitlines(keepends=True) if line.endswith("}\n")]
-        return sum(json.loads(line).get("event") == part for line in whole if line.startswith("{"))
+        return len(list(logged(self.log, part)))
 
     async def until(self, lanes: int, within_s: float = 90.0) -> None:
         async with asyncio.timeout(within_s):
