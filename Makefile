@@ -17,8 +17,8 @@ help: ## list the targets
 demo: .venv/.installed ## a whole day on a real Kafka and Redis, on this machine
 	$(BIN)/dispatch demo
 
-test: .venv/.installed ## all tests, on real servers
-	$(BIN)/python -m pytest -q
+test: .venv/.installed ## all tests, on real servers; each process has servers of its own
+	$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: .venv/.installed ## style, types, import rules, published schemas
 	$(BIN)/ruff check .

@@ -26,3 +26,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
         return
     with embedded(tmp_path_factory.mktemp("servers")) as running:
         yield Addresses(kafka=running.kafka, redis=running.redis)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: two processes that share the files then end at about the same time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from time import monotonic
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -354,8 +356,34 @@ def request(request_id: str, *, area: str = "north.n3", **given: Any) -> dict[st
     }
 
 
+class _Thread:
+    """A loop in a thread of its own: it goes on while tests do not await, as a worker's would."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    async def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    async def end(self) -> None:
+        await self.run(_cancel_others())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        await asyncio.to_thread(self._thread.join)
+        self._loop.close()
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()
+
+
 class Engine:
-    """One worker in this process; it can be stopped and started again."""
+    """One worker in this process, in a thread; it can be stopped and started again."""
 
     def __init__(
         self, settings: Settings, *, roles: Iterable[Any] = ROLES, clock: Clock | None = None, **more: Any
@@ -368,29 +396,36 @@ class Engine:
         self.stopped_in_s = 0.0
 
     async def start(self) -> Self:
-        self.app = create_app(self.settings, self.roles, clock=self.clock, **self.more)
+        self._thread = _Thread()
         try:
-            await self.app.start()
+            await self._thread.run(self._begin())
         except BaseException:
             await self._end()
             raise
         return self
 
+    async def _begin(self) -> None:
+        self.app = create_app(self.settings, self.roles, clock=self.clock, **self.more)
+        await self.app.start()
+
     async def stop(self) -> None:
         if self.app is None:
             return
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
+        began_s = monotonic()
         await self._end()
-        self.stopped_in_s = loop.time() - began_s
+        self.stopped_in_s = monotonic() - began_s
 
     async def _end(self) -> None:
         app, self.app = self.app, None
-        await asyncio.wait_for(app.stop(), STOP_WITHIN_S + 20)
-        # Faust makes a consumer that is never started, with a loop of its own that nobody closes.
-        thread = getattr(app._consumer, "_thread", None)
-        if thread is not None and not thread.thread_loop.is_closed():
-            thread.thread_loop.close()
+        try:
+            if app is not None:  # nothing to stop when it could not even be made
+                await self._thread.run(asyncio.wait_for(app.stop(), STOP_WITHIN_S + 20))
+                # Faust makes a consumer that is never started, with a loop of its own that nobody closes.
+                unused = getattr(app._consumer, "_thread", None)
+                if unused is not None and not unused.thread_loop.is_closed():
+                    unused.thread_loop.close()
+        finally:
+            await self._thread.end()
 
     async def restart(self) -> None:
         await self.stop()
@@ -398,12 +433,11 @@ class Engine:
 
     async def refusal(self, within_s: float = PATIENCE_S) -> LaneError:
         """Start, and be refused: the LaneError, whether it came at once or from a lane."""
-        self.app = create_app(self.settings, self.roles, clock=self.clock, **self.more)
         try:
-            await self.app.start()
+            await self.start()
         except LaneError as error:
             return error
-        else:
+        try:
             async with asyncio.timeout(within_s):
                 while not self.app.crashed:  # noqa: ASYNC110 -- mode has no event to wait for
                     await asyncio.sleep(0.05)

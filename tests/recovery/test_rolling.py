@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from dispatch.embedded import embedded
 from dispatch.topics import REQUESTS, WORK_ORDERS
 from tests.support.engine import PARTITIONS, PATIENCE_S, Client, forget_everything, request, settings_for, token
 from tests.support.logs import logged
@@ -17,12 +16,6 @@ pytestmark = pytest.mark.slow
 STOP_WITHIN_S = 10.0
 BEYOND_SESSION_S = 5.0
 PAUSE_S = 0.03
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory):
-    with embedded(tmp_path_factory.mktemp("rolling-servers")) as running:
-        yield running
 
 
 @asynccontextmanager
