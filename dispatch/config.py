@@ -18,13 +18,15 @@ from dispatch.hooks.checks import check_hooks
 from dispatch.models.hooks import HooksDocument
 from dispatch.models.policy import PolicyDocument
 from dispatch.models.roster import Roster
+from dispatch.rules.findings import Finding
 from dispatch.rules.policy import Policy, compile_policy
-from dispatch.rules.policy_checks import Finding, check
+from dispatch.rules.policy_checks import check
 from dispatch.rules.roster import check_roster
 
 __all__ = [
     "FILES",
     "HOOKS_FILE",
+    "OPTIONAL",
     "ROSTER_FILE",
     "ConfigErrors",
     "ConfigFault",
@@ -44,8 +46,12 @@ FILES: Final = {
     "duplicates": "matching.yaml",
     "reasons": "reasons.yaml",
     "lexicon": "lexicon.yaml",
+    "plans": "plans.yaml",
 }
 """Each part of the policy document, and its file; ``duplicates`` is a key of ``matching.yaml``."""
+
+OPTIONAL: Final = frozenset({"plans.yaml"})
+"""Files that a folder may be without."""
 
 ROSTER_FILE: Final = "roster.yaml"
 HOOKS_FILE: Final = "hooks.yaml"
@@ -61,7 +67,8 @@ def load_config(folder: Path) -> Policy:
     Raises:
         ConfigErrors: with everything that is wrong.
     """
-    files = {name: _read(folder, name) for name in dict.fromkeys(FILES.values())}
+    wanted = [name for name in dict.fromkeys(FILES.values()) if name not in OPTIONAL or (folder / name).exists()]
+    files = {name: _read(folder, name) for name in wanted}
     document = _validated(PolicyDocument, _parts(files), _places(files))
     _refuse(_located(check(document), _places(files)))
     return compile_policy(document)
@@ -112,7 +119,7 @@ def _read(folder: Path, name: str) -> YamlFile:
 def _parts(files: dict[str, YamlFile]) -> dict[str, Any]:
     """The document as plain values. A file that could not be read is left out."""
     parts: dict[str, Any] = {}
-    for field, name in FILES.items():
+    for field, name in _present(files):
         data = files[name].data
         if field not in _KEYS_WITHIN:
             if data is not None or not files[name].faults:
@@ -125,7 +132,11 @@ def _parts(files: dict[str, YamlFile]) -> dict[str, Any]:
 
 def _places(files: dict[str, YamlFile]) -> _Places:
     """For each part of the document its file, and the path to it within the file."""
-    return {field: (files[name], (field,) if field in _KEYS_WITHIN else ()) for field, name in FILES.items()}
+    return {field: (files[name], (field,) if field in _KEYS_WITHIN else ()) for field, name in _present(files)}
+
+
+def _present(files: dict[str, YamlFile]) -> list[tuple[str, str]]:
+    return [(field, name) for field, name in FILES.items() if name in files]
 
 
 def _validated(model: type[_Model], data: object, places: _Places) -> _Model:

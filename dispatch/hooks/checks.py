@@ -6,8 +6,8 @@ from ipaddress import ip_network
 from dispatch.hooks.words import FIELDS, fields_of
 from dispatch.models.catalog import EVENT_TYPES
 from dispatch.models.hooks import LOCALES, HooksDocument, RobotHook, SmsHook, SmtpHook, WebhookHook
+from dispatch.rules.findings import Finding, Path, unknown
 from dispatch.rules.policy import Policy
-from dispatch.rules.policy_checks import Finding, Path, unknown
 from dispatch.topics import WORK_ORDERS
 
 TOLD_TYPES = frozenset(

@@ -17,7 +17,7 @@ FACTS: Final = (
     *("work_order_id", "display_no", "cycle", "state", "kind", "drill", "urgency", "text", "location", "reason"),
     *("assignment_id", "technician_id", "place", "requirement", "mode", "expires_at", "due", "promised_at"),
     *("escalation_id", "level", "cause", "clock", "due_at", "time_left_s", "until", "next_rung", "into"),
-    *("disposition", "acceptance", "expected_resume_at", "where_instead", "owner", "count"),
+    *("disposition", "acceptance", "expected_resume_at", "where_instead", "owner", "count", "plan"),
 )
 """What of an event's data a message carries for machines; nothing in it names a person."""
 _ASKS: Final = frozenset({"work-order.offered", "work-order.assigned"})
@@ -209,6 +209,7 @@ def _fits(when: RouteWhen, event: Told, order: Order | None) -> bool:
         (not when.urgency or urgency in when.urgency)
         and (not when.territory or event.territory in when.territory)
         and (not when.reason or event.data.get("reason") in when.reason)
+        and (not when.cause or event.data.get("cause") in when.cause)
     )
 
 

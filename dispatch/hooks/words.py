@@ -19,7 +19,8 @@ NAME_MARK: Final = "\ue000"
 """Stands for the receiver's name until the message leaves: names are joined at the edge, and never recorded."""
 _FIELDS: Final = (
     "display_no work_order_id urgency trade place room words technician accept_by arrive_by resolve_by promise "
-    "expires state reason level cause clock owner time_left count drill name until next_at"
+    "expires state reason level cause clock owner time_left count drill name until next_at "
+    "advice steps calls"
 )
 FIELDS: Final = frozenset(_FIELDS.split())
 """What a template may name."""
@@ -127,6 +128,7 @@ def values_of(kind: str, data: Data, order: Order | None, policy: Policy, locale
         "next_at": _moment((data.get("next_rung") or {}).get("at"), zone, locale),
         "drill": {"zh": "演练", "en": "drill"}[locale] if data.get("drill") or (order and order.drill) else None,
         "name": NAME_MARK,
+        **_plan(data.get("plan"), locale),
     }
     for name in ("accept", "arrive", "resolve"):
         words[f"{name}_by"] = _moment(due.get(name), zone, locale)
@@ -134,6 +136,18 @@ def values_of(kind: str, data: Data, order: Order | None, policy: Policy, locale
 
 
 _SAYS_THE_FAULT: Final = frozenset({"work-order.opened", "work-order.offered", "work-order.assigned"})
+
+
+def _plan(plan: Data | None, locale: Locale) -> Data:
+    """What an emergency plan says; steps are numbered, calls are a name and a number each."""
+    if not plan:
+        return {}
+    gap, colon = {"zh": ("；", "："), "en": ("; ", ": ")}[locale]
+    return {
+        "advice": plan["advice"][locale],
+        "steps": gap.join(f"{number}. {step[locale]}" for number, step in enumerate(plan["steps"], 1)),
+        "calls": gap.join(f"{call['name'][locale]}{colon}{call['number']}" for call in plan["calls"]),
+    }
 
 
 def _dues(data: Data, order: Order | None) -> dict[str, str | datetime]:

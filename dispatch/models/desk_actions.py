@@ -7,6 +7,7 @@ from pydantic import Field
 from dispatch.models.action_base import Action, ReasonedAction
 from dispatch.models.base import (
     Code,
+    Codes,
     Count,
     Id,
     Impact,
@@ -28,6 +29,7 @@ class Reclassify(ReasonedAction):
     trade: Code | None = None
     requirements: Requirements = ()
     urgency: Urgency | None = None
+    hazards: Codes = ()
     impact: Impact | None = None
     job_class: Code | None = None
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dispatch.models.base import Code, Count, Id, Instant, Model, SignedSeconds, Text
+from dispatch.models.base import Code, Count, Id, Instant, Line, Model, SignedSeconds, Text
 from dispatch.models.order_base import OrderEvent
 from dispatch.models.people import OwnerTime
 
@@ -24,6 +24,30 @@ class NextRung(Model):
     at: Instant | None = None
 
 
+class InWords(Model):
+    """A text in both languages."""
+
+    zh: Text
+    en: Text
+
+
+class PlanCall(Model):
+    """A service to call, and its number."""
+
+    name: InWords
+    number: Line
+
+
+class Plan(Model):
+    """The emergency plan that opens: for whoever reported it, and for those in charge."""
+
+    id: Code
+    version: Line
+    advice: InWords
+    steps: Annotated[tuple[InWords, ...], Field(max_length=50)] = ()
+    calls: Annotated[tuple[PlanCall, ...], Field(max_length=50)] = ()
+
+
 class EscalationEvent(OrderEvent):
     """Which escalation of which order, and of which clock."""
 
@@ -37,7 +61,7 @@ class EscalationEvent(OrderEvent):
 class EscalationRaised(EscalationEvent):
     """A rung is climbed. `cause`: warned, breached, person, silence, urging, no_report or emergency.
 
-    `time_left_s` is negative once the clock is broken.
+    `time_left_s` is negative once the clock is broken; `plan` is what an emergency calls for.
     """
 
     cause: Code | None = None
@@ -50,6 +74,7 @@ class EscalationRaised(EscalationEvent):
     held_until: Instant | None = None
     next_rung: NextRung | None = None
     inhibited_by: Id | None = None
+    plan: Plan | None = None
 
 
 class EscalationHeld(EscalationEvent):

@@ -141,6 +141,7 @@ class RouteWhen(Part):
     urgency: tuple[Urgency, ...] = ()
     territory: tuple[Name, ...] = ()
     reason: tuple[str, ...] = ()
+    cause: tuple[str, ...] = ()
 
 
 class Route(Part):

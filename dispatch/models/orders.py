@@ -91,6 +91,7 @@ class OrderClassified(OrderEvent):
     kind: Code | None = None
     requirements: Requirements = ()
     urgency: Urgency | None = None
+    hazards: Codes = ()
     impact: Impact | None = None
     job_class: Code | None = None
     classifier: Classifier | None = None

@@ -265,6 +265,25 @@ class Lexicon(Part):
     min_confidence_permille: int = Field(default=300, ge=0, le=1000)
 
 
+class EmergencyCall(Part):
+    """A number to call that is not ours: the fire brigade, the gas company."""
+
+    name: Label
+    number: str = Field(min_length=2, max_length=40)
+
+
+class EmergencyPlan(Part):
+    """``plans.yaml``: what is done at once. Without ``hazards`` it is for all that no other plan names."""
+
+    id: Name
+    version: str = Field(min_length=1, max_length=40)
+    hazards: tuple[Name, ...] = ()
+    tell: tuple[Name, ...] = ("shift_leader",)
+    advice: Label
+    steps: tuple[Label, ...] = ()
+    calls: tuple[EmergencyCall, ...] = ()
+
+
 class PolicyDocument(Part):
     """The whole policy, as it is written to ``dispatch.policies``. Its content hash is its version."""
 
@@ -278,6 +297,7 @@ class PolicyDocument(Part):
     duplicates: Duplicates = Duplicates()
     reasons: Reasons
     lexicon: Lexicon
+    plans: tuple[EmergencyPlan, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The document as JSON values, keys sorted by the writer."""

@@ -12,7 +12,7 @@ from dispatch.rules.promises import known_needs, needs_of, promise_anew, start_m
 from dispatch.rules.state import Data, Order
 from dispatch.rules.work import needs_facts
 
-SAID_OF_CLASS = ("kind", "urgency", "impact", "job_class")
+SAID_OF_CLASS = ("kind", "urgency", "hazards", "impact", "job_class")
 
 
 def reclassify(draft: Draft, order: Order, action: str, data: Data) -> None:

@@ -6,9 +6,11 @@ from msgspec.structs import replace
 
 from dispatch.errors import Rejected
 from dispatch.models.commands import Command
+from dispatch.models.policy import EmergencyPlan
 from dispatch.rules import clocks
 from dispatch.rules.draft import Draft, cancel_clocks, change_clocks, end_escalations
 from dispatch.rules.legs import move_leg
+from dispatch.rules.plans import facts_of
 from dispatch.rules.policy import RungAt
 from dispatch.rules.state import Clock, Data, Order, moment_of, text_of
 from dispatch.rules.territory import next_shift, next_shift_change
@@ -31,6 +33,7 @@ def raise_escalation(
     rung: int | None = None,
     next_rung: Data | None = None,
     reason: str | None = None,
+    plan: EmergencyPlan | None = None,
 ) -> Order:
     """Emit ``escalation.raised``; its id names the order, cycle, and the clock's breach and rung, or a number."""
     if clock is not None:
@@ -57,6 +60,8 @@ def raise_escalation(
     }
     if clock is not None:
         data["clock_changes"] = [clock]
+    if plan is not None:
+        data["plan"] = facts_of(plan)
     return draft.tell("escalation.raised", order, data)
 
 

@@ -6,6 +6,7 @@ from dispatch.errors import Rejected
 from dispatch.models.commands import Command
 from dispatch.rules.draft import Draft
 from dispatch.rules.escalating import raise_escalation
+from dispatch.rules.plans import plan_for, roles_of
 from dispatch.rules.promises import new_clocks, promised_since, start_missing
 from dispatch.rules.state import Clock, Data, Order, moment_of, text_of
 
@@ -38,8 +39,9 @@ def open_new(draft: Draft, order_id: str, data: Data, *, original: Order | None 
 
 
 def alarm(draft: Draft, order: Order) -> Order:
-    """An emergency: the shift leader hears of it at once, whatever the clocks say."""
-    return raise_escalation(draft, order, cause="emergency", level=1, to=("shift_leader",))
+    """An emergency: the shift leader hears of it at once, whatever the clocks say, and what the plan says."""
+    plan = plan_for(draft.policy_of(order), order.hazards)
+    return raise_escalation(draft, order, cause="emergency", level=1, to=roles_of(plan), plan=plan)
 
 
 def _opened(draft: Draft, order_id: str, data: Data, promises: list[Clock]) -> Data:

@@ -4,51 +4,28 @@ A check gets the whole document and yields a :class:`Finding` with the path into
 reader of the config folder can point at the line. It never raises: a document with findings is not compiled.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from dispatch.models.policy import URGENCIES, Area, Calendar, PolicyDocument, When
+from dispatch.rules.findings import NAMES_SHOWN, Finding, Path, must_be_known, twice, unknown
 from dispatch.rules.geometry import crossing_edges
 from dispatch.rules.names import NAMED_KINDS, plain_name
 from dispatch.rules.policy import fits
 
-Path = tuple[str | int, ...]
 Check = Callable[[PolicyDocument], "Iterator[Finding]"]
 
 WORK_TARGETS = ("accept", "arrive", "resolve", "confirm")
 """What every row of the SLA table promises; one that may meet an order without a trade adds `triage`."""
 
 _DAY_S = 86_400
-_NAMES_SHOWN = 12
 _CORNERS = 3
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing wrong: where in the document, what, and what was expected there."""
-
-    path: Path
-    what: str
-    expected: str
 
 
 def check(document: PolicyDocument) -> list[Finding]:
     """All findings of all checks, in the order of :data:`CHECKS`; empty if the document can be compiled."""
     return [finding for each in CHECKS for finding in each(document)]
-
-
-def unknown(path: Path, what: str, name: str, known: Iterable[str]) -> Finding | None:
-    """A finding if ``name`` is not among ``known``, with the nearest name that is."""
-    names = sorted(known)
-    if name in names:
-        return None
-    shown = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
-    near = get_close_matches(name, names, 1)
-    hint = f" (did you mean '{near[0]}'?)" if near else ""
-    return Finding(path, f"unknown {what} '{name}'", f"one of: {shown or 'none is defined'}{hint}")
 
 
 def is_time_zone(name: str) -> bool:
@@ -67,13 +44,13 @@ def check_site(document: PolicyDocument) -> Iterator[Finding]:
         yield missing
     if not is_time_zone(document.site.timezone):
         yield _bad_zone(("site", "timezone"), document.site.timezone)
-    yield from _twice(((("territories", n, "id"), name) for n, name in enumerate(ids)), "territory id")
+    yield from twice(((("territories", n, "id"), name) for n, name in enumerate(ids)), "territory id")
 
 
 def check_areas(document: PolicyDocument) -> Iterator[Finding]:
     """No area id occurs twice, and no name or alias points at two places of one territory."""
     found = [(path, area) for path, _, area in _areas(document)]
-    yield from _twice((((*path, "id"), area.id) for path, area in found), "area id")
+    yield from twice((((*path, "id"), area.id) for path, area in found), "area id")
     for number, territory in enumerate(document.territories):
         owners: dict[str, str] = {}
         for path, area in _walk(territory.areas, ("territories", number, "areas")):
@@ -131,18 +108,18 @@ def check_calendars(document: PolicyDocument) -> Iterator[Finding]:
 def check_sla(document: PolicyDocument) -> Iterator[Finding]:
     """Rows name known things, make all the promises they must, and warn at rising fractions."""
     rows = document.sla
-    yield from _twice(((("sla", n, "id"), row.id) for n, row in enumerate(rows)), "SLA rule id")
+    yield from twice(((("sla", n, "id"), row.id) for n, row in enumerate(rows)), "SLA rule id")
     for number, row in enumerate(rows):
         path: Path = ("sla", number)
         yield from _when(document, row.when, (*path, "when"))
-        yield from _known((*path, "calendar"), "calendar", row.calendar, document.calendars)
-        yield from _known((*path, "ladder"), "ladder", row.ladder, document.ladders)
+        yield from must_be_known((*path, "calendar"), "calendar", row.calendar, document.calendars)
+        yield from must_be_known((*path, "ladder"), "ladder", row.ladder, document.ladders)
         for name, target in row.targets.items():
             at = (*path, "targets", name)
             if target.calendar is not None:
-                yield from _known((*at, "calendar"), "calendar", target.calendar, document.calendars)
+                yield from must_be_known((*at, "calendar"), "calendar", target.calendar, document.calendars)
             if target.ladder is not None:
-                yield from _known((*at, "ladder"), "ladder", target.ladder, document.ladders)
+                yield from must_be_known((*at, "ladder"), "ladder", target.ladder, document.ladders)
         needed = WORK_TARGETS if row.when.trade else ("triage", *WORK_TARGETS)
         if lacking := [name for name in needed if name not in row.targets]:
             what = f"the SLA rule '{row.id}' has no target for {', '.join(lacking)}"
@@ -180,13 +157,28 @@ def check_matching(document: PolicyDocument) -> Iterator[Finding]:
 def check_trades(document: PolicyDocument) -> Iterator[Finding]:
     """Windows for duplicates and words of the lexicon belong to trades that exist."""
     for key in document.duplicates.by_trade:
-        yield from _known(("duplicates", "by_trade", key), "trade", key, document.trades)
+        yield from must_be_known(("duplicates", "by_trade", key), "trade", key, document.trades)
     for key in document.lexicon.trades:
-        yield from _known(("lexicon", "trades", key), "trade", key, document.trades)
+        yield from must_be_known(("lexicon", "trades", key), "trade", key, document.trades)
     for key in document.lexicon.symptoms:
-        yield from _known(("lexicon", "symptoms", key), "trade", key, document.trades)
+        yield from must_be_known(("lexicon", "symptoms", key), "trade", key, document.trades)
     for key, words in document.lexicon.emergencies.items():
-        yield from _known(("lexicon", "emergencies", key, "trade"), "trade", words.trade, document.trades)
+        yield from must_be_known(("lexicon", "emergencies", key, "trade"), "trade", words.trade, document.trades)
+
+
+def check_plans(document: PolicyDocument) -> Iterator[Finding]:
+    """No plan is named twice, each can be chosen, and the hazards are those that the lexicon knows."""
+    yield from twice(((("plans", n, "id"), plan.id) for n, plan in enumerate(document.plans)), "plan id")
+    hazards = {words.hazard for words in document.lexicon.emergencies.values()}
+    places: list[tuple[Path, str]] = []
+    for number, plan in enumerate(document.plans):
+        places += [(("plans", number, "hazards", at), name) for at, name in enumerate(plan.hazards)]
+    yield from twice(places, "hazard of a plan")
+    for path, name in places:
+        yield from must_be_known(path, "hazard", name, hazards)
+    for number in [number for number, plan in enumerate(document.plans) if not plan.hazards][1:]:
+        what = "a second plan without hazards, which never comes up"
+        yield Finding(("plans", number), what, "hazards, or one such plan")
 
 
 CHECKS: tuple[Check, ...] = (
@@ -200,24 +192,12 @@ CHECKS: tuple[Check, ...] = (
     check_sla,
     check_sla_covers_all,
     check_matching,
+    check_plans,
 )
-
-
-def _known(path: Path, what: str, name: str, known: Iterable[str]) -> Iterator[Finding]:
-    if missing := unknown(path, what, name, known):
-        yield missing
 
 
 def _bad_zone(path: Path, name: str) -> Finding:
     return Finding(path, f"unknown time zone '{name}'", "a name of the IANA database, such as Asia/Shanghai")
-
-
-def _twice(named: Iterable[tuple[Path, str]], what: str) -> Iterator[Finding]:
-    seen: set[str] = set()
-    for path, name in named:
-        if name in seen:
-            yield Finding(path, f"the {what} '{name}' occurs twice", "an id of its own for each")
-        seen.add(name)
 
 
 def _when(document: PolicyDocument, when: When, path: Path) -> Iterator[Finding]:
@@ -230,7 +210,7 @@ def _when(document: PolicyDocument, when: When, path: Path) -> Iterator[Finding]
         ("kind", when.kind, list(document.site.kinds)),
     ):
         for number, name in enumerate(names):
-            yield from _known((*path, field, number), field, name, known)
+            yield from must_be_known((*path, field, number), field, name, known)
 
 
 def _gaps(
@@ -250,7 +230,7 @@ def _gaps(
             }
         )
         if lacking:
-            names = ", ".join(lacking[:_NAMES_SHOWN]) + (", …" if len(lacking) > _NAMES_SHOWN else "")
+            names = ", ".join(lacking[:NAMES_SHOWN]) + (", …" if len(lacking) > NAMES_SHOWN else "")
             expected = "a row for every trade, territory and kind, such as a last one without `when`"
             yield Finding(path, f"no {what} fits every order of urgency '{urgency}': {names}", expected)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from dispatch.models.policy import WEEKDAYS
 from dispatch.models.roster import Roster, RosterTechnician, ShiftPattern
+from dispatch.rules.findings import Finding, Path, unknown
 from dispatch.rules.policy import Policy
-from dispatch.rules.policy_checks import Finding, Path, unknown
 
 _DAY_S = 86_400
 _WEEK_S = 7 * _DAY_S

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dispatch.config import FILES, ConfigErrors, load_config, load_roster
+from dispatch.config import FILES, OPTIONAL, ConfigErrors, load_config, load_roster
 from dispatch.errors import Broken
 from dispatch.rules.roster import plan_shifts, technician_data
 
@@ -79,6 +79,9 @@ def test_the_folder_that_ships_is_read(tmp_path):
         ("reasons.yaml", "releases_assignee: true", "releases_assignee: often", 0, "got 'often'", "true or false"),
         ("reasons.yaml", ", en: Waiting for parts", "", 0, "'en' is missing", "the key 'en'"),
         ("lexicon.yaml", "    trade: gas", "    trade: gaz", 0, "unknown trade 'gaz'", "mean 'gas'"),
+        ("plans.yaml", "hazards: [gas]", "hazards: [gaz]", 0, "unknown hazard 'gaz'", "mean 'gas'"),
+        ("plans.yaml", "hazards: [fire]", "hazards: [gas]", 0, "hazard of a plan 'gas' occurs twice", "its own"),
+        ("plans.yaml", "- id: fire", "- id: gas", 0, "plan id 'gas' occurs twice", "its own"),
         ("territories.yaml", "lat: 31.030", "lat: 131", 0, "got '131'", "less than or equal to 90"),
         ("territories.yaml", "id: north.n2", "id: north.n1", 0, "'north.n1' occurs twice", "its own"),
         ("territories.yaml", "area: north.n7", "area: north.n77", 0, "unknown area 'north.n77'", "mean"),
@@ -112,7 +115,7 @@ def test_the_text_of_the_error_names_every_place(tmp_path):
     assert str(found.value) == f"site.yaml:{line}: got 'soon'; expected a duration such as 90s, 15m, 2h or 3d"
 
 
-@pytest.mark.parametrize("file", sorted(set(FILES.values())))
+@pytest.mark.parametrize("file", sorted({*FILES.values()} - OPTIONAL))
 def test_a_missing_file_is_named(tmp_path, file):
     folder, _ = copy(tmp_path)
     (folder / file).unlink()
