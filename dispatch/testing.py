@@ -287,8 +287,9 @@ class Day:
     def _decide_in(self, lane: _Lane, commands: Sequence[Command]) -> list[Command]:
         territory = lane.territory
         for command in commands:
-            if command.order_id in lane.finals:
-                territory.recalled[command.order_id] = lane.finals[command.order_id]
+            for order_id in command.looks_at():
+                if order_id in lane.finals:
+                    territory.recalled[order_id] = lane.finals[order_id]
         lane.batches += 1
         position = {"incarnation": "story", "partition": 0, "offset": self._numbers}
         decided = decide_batch(

@@ -115,7 +115,7 @@ _COPIED: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     COMPLETIONS: (
         "work-order.opened", "work-order.refused", "work-order.merged", "work-order.cancelled",
-        "work-order.completed", "work-order.work-rejected", "work-order.confirmed",
+        "work-order.completed", "work-order.answered", "work-order.work-rejected", "work-order.confirmed",
         "work-order.auto-confirmed", "work-order.rated", "work-order.reopened", "work-order.followed-up",
         "work-order.closed", "work-order.corrected",
     ),

@@ -169,8 +169,7 @@ class Desk:
         for key, commands in parsed.commands.items():
             held = lane.territories[key]
             for command in commands:
-                if command.order_id and command.order_id not in held.territory.orders:
-                    wanted.append((held, command.order_id))
+                wanted += [(held, one) for one in command.looks_at() if one not in held.territory.orders]
                 if (
                     command.type == "policy.activated"
                     and str(command.data.get("version")) not in self.policies.versions

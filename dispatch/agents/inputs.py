@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 from aiokafka.structs import ConsumerRecord
@@ -12,6 +13,7 @@ from dispatch.errors import Rejected
 from dispatch.models.actions import ACTIONS
 from dispatch.models.catalog import EVENT_TYPES
 from dispatch.models.cloudevents import Incoming, parse
+from dispatch.models.people import PersonRef
 from dispatch.models.requests import RequestSubmitted, given
 from dispatch.rules.lifecycle import authorise
 from dispatch.rules.location import locate
@@ -46,6 +48,7 @@ class Draft(msgspec.Struct, kw_only=True):
     order_id: str | None = None
     route_of: str
     people: dict[str, tuple[str, bytes]] = {}
+    on_behalf_of: str | None = None
     proposed: str | None = None
 
 
@@ -129,9 +132,10 @@ class Reader:
             record=record,
             incoming=incoming,
             type="open",
-            data=_opening(request, request_id, text, location, verdict, reported_at),
+            data=_opening(request, request_id, text, location, verdict, reported_at) | _beside(request),
             order_id=order_id,
-            people={request.reporter.id: (new_subject(), person_details(request.reporter, said))},
+            people=_people(request, said),
+            on_behalf_of=request.on_behalf_of.id if request.on_behalf_of else None,
             route_of=order_id,
             proposed=f"{place.territory}|{'u' if urgent else 'n'}",
         )
@@ -248,3 +252,41 @@ def _opening(
             "evidence": verdict.evidence,
         },
     }
+
+
+_BESIDE = frozenset(
+    {"entered_at", "entered_by", "access", "attachments", "asset_state", "billing_hint", "about_ref"}
+    | {"external_refs", "campaign_id", "locale"}
+)
+"""What a request may say that nothing is decided by: it stands in the opening as it was said."""
+
+
+def _beside(request: RequestSubmitted) -> Data:
+    named = request.model_fields_set & _BESIDE
+    data: Data = _plain(request.model_dump(include=named, exclude_none=True)) if named else {}
+    if request.on_behalf_of is not None:
+        data["on_behalf_of"] = _who(request.on_behalf_of)
+    return data
+
+
+def _plain(value: Any) -> Any:
+    """The same value, moments as commands say them."""
+    if isinstance(value, datetime):
+        return written(value)
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _who(person: PersonRef) -> Data:
+    """A person without what names or reaches them; intake adds the subject id."""
+    said = {name: getattr(person, name) for name in ("affiliation", "department_id", "vulnerable", "locale")}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _people(request: RequestSubmitted, said: str) -> dict[str, tuple[str, bytes]]:
+    people = {request.reporter.id: (new_subject(), person_details(request.reporter, said))}
+    other = request.on_behalf_of
+    if other is not None and other.id not in people:
+        people[other.id] = (new_subject(), person_details(other, ""))
+    return people

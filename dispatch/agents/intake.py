@@ -134,7 +134,7 @@ class Intake:
         out: list[Record] = []
         for draft in drafts:
             for person in draft.people:
-                _pseudonymise(draft, subjects[person])
+                _pseudonymise(draft, person, subjects[person])
             route = routes.get(draft.route_of)
             if route is None:
                 what = "order" if draft.type == "act" else "technician"
@@ -189,8 +189,11 @@ def _is_text(record: ConsumerRecord) -> bool:
 _NOT_UTF8 = Rejected("bad-encoding", "the data is not UTF-8")
 
 
-def _pseudonymise(draft: Draft, subject_id: str) -> None:
+def _pseudonymise(draft: Draft, person: str, subject_id: str) -> None:
     if draft.type == "act":
         draft.data["data"]["actor"]["id"] = subject_id
-    else:
+        return
+    if person == next(iter(draft.people)):
         draft.data["reporter"]["subject_id"] = subject_id
+    if person == draft.on_behalf_of:
+        draft.data["on_behalf_of"]["subject_id"] = subject_id

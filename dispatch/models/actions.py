@@ -57,6 +57,8 @@ DESK_ACTIONS: Final[Mapping[str, type[Action]]] = {
     "decide_approval": desk.DecideApproval,
     "acknowledge": desk.Acknowledge,
     "escalate": desk.Escalate,
+    "investigate": desk.Investigate,
+    "answer": desk.Answer,
     "inspect": desk.Inspect,
     "follow_up": desk.FollowUp,
     "note": desk.Note,

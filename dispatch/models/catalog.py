@@ -67,6 +67,7 @@ _WORK_ORDERS: Final[Mapping[str, type[Model]]] = {
     "uplifted": legs.OrderUplifted,
     "handed-over": legs.HandedOver,
     "completed": completions.OrderCompleted,
+    "answered": completions.OrderAnswered,
     "work-rejected": completions.OrderWorkRejected,
     "confirmed": completions.OrderConfirmed,
     "auto-confirmed": completions.OrderAutoConfirmed,

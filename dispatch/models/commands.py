@@ -28,6 +28,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sender: str | None = None
     sender_sequence: int = 0
 
+    def looks_at(self) -> list[str]:
+        """The orders that deciding this may look at: its own, and the one that a letter is about."""
+        return [one for one in (self.order_id, self.data.get("about_ref")) if one]
+
 
 encode_command = msgspec.json.Encoder().encode
 decode_command = msgspec.json.Decoder(Command).decode

@@ -95,11 +95,9 @@ class Exclusion(Model):
     actor: Actor | None = None
 
 
-class OrderCompleted(LegEvent, WorkDone):
-    """A leg's work is done; with `state` completed the whole order is. Everything a KPI needs."""
+class Outcome(OrderEvent):
+    """What every KPI may ask of an order whose work, or answer, is there."""
 
-    assignment_id: Id
-    visit_no: Count
     kind: Code | None = None
     origin: Code | None = None
     job_class: Code | None = None
@@ -110,12 +108,26 @@ class OrderCompleted(LegEvent, WorkDone):
     urgency_final: Urgency | None = None
     area_path: Ids = ()
     department_id: Id | None = None
-    org_id: Id | None = None
     counters: Counters | None = None
     clocks: ClockResults = ()
     time_by_owner: Annotated[tuple[OwnerTime, ...], Field(max_length=200)] = ()
-    rework: Rework | None = None
     exclusions: Annotated[tuple[Exclusion, ...], Field(max_length=50)] = ()
+
+
+class OrderCompleted(LegEvent, WorkDone, Outcome):
+    """A leg's work is done; with `state` completed the whole order is. Everything a KPI needs."""
+
+    assignment_id: Id
+    visit_no: Count
+    org_id: Id | None = None
+    rework: Rework | None = None
+
+
+class OrderAnswered(Outcome):
+    """A complaint, a suggestion or an inquiry is answered, by the `actor`; its writer is asked to accept that."""
+
+    answer: Text
+    disposition: Code | None = None
 
 
 class Acceptance(Model):

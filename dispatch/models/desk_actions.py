@@ -152,6 +152,17 @@ class Inspect(ReasonedAction):
     checklist: Checklist = ()
 
 
+class Investigate(Action):
+    """Somebody looks into a complaint, a suggestion or an inquiry, and owns it."""
+
+
+class Answer(Action):
+    """The answer to a letter; `disposition` is what came of it (upheld, rejected, noted)."""
+
+    text: Text | None = None
+    disposition: Code | None = None
+
+
 class FollowUp(Action):
     """The reporter was asked afterwards (回访): how, what came of it, after how many attempts."""
 

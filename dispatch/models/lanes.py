@@ -14,8 +14,8 @@ Abandoned = TypedDict("Abandoned", {"from": Count, "to": Count})
 class LaneDecided(Model):
     """What one batch read, when, under which rules, and how many events it wrote (itself excluded).
 
-    `positions` by input topic; `repeated` and `refused` count inputs; `edges` holds the last sequence heard
-    from each territory that sends here.
+    `positions` by input topic; `commands` counts what was decided, `repeated` and `refused` those of them that were;
+    `edges` holds the last sequence heard from each territory that sends here.
     """
 
     territory: Slug
@@ -26,6 +26,7 @@ class LaneDecided(Model):
     policy_version: Id
     engine_version: Id
     events: Count
+    commands: Count | None = None
     repeated: Count | None = None
     refused: Count | None = None
     edges: Annotated[dict[Id, Count], Field(max_length=10_000)] = Field(default_factory=dict)

@@ -46,7 +46,10 @@ class Classifier(Model):
 
 
 class OrderOpened(OrderEvent):
-    """A request, or a part of one, became a work order. `display_no` is short, for people."""
+    """A request, or a part of one, became a work order. `display_no` is short, for people.
+
+    `parties` are whom a complaint is about, and who leads them: they may not handle it.
+    """
 
     display_no: Line
     request_id: Id
@@ -79,6 +82,7 @@ class OrderOpened(OrderEvent):
     needs_triage: bool | None = None
     billing_hint: Code | None = None
     about_ref: Id | None = None
+    parties: Ids = ()
     external_refs: Annotated[tuple[ExternalRef, ...], Field(max_length=50)] = ()
     campaign_id: Id | None = None
     locale: Code | None = None

@@ -82,6 +82,7 @@ class Site(Part):
     acceptor: OwnerRef = OwnerRef(kind="role", id="requester")
     tombstone: Annotated[DurationS, Field(ge=86400)] = 400 * 86400
     reopen_within: DurationS = 15 * 86400
+    letters: dict[Name, OwnerRef] = Field(default_factory=dict)
     confirm_silence: Literal["auto_confirm", "leave"] = "auto_confirm"
     kinds: tuple[Name, ...] = KINDS
 

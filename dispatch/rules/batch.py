@@ -43,6 +43,7 @@ class Decided:
     events: list[Event] = field(default_factory=list)
     sent: list[Command] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    commands: int = 0
     repeated: int = 0
 
 
@@ -60,7 +61,7 @@ def decide_batch(
     but its refusal; the others go on.
     """
     now = whole_ms(now)
-    decided = Decided()
+    decided = Decided(commands=len(commands))
     skipped = _skip_abandoned(territory)
     for command in commands:
         _decide_one(territory, command, policies, now, decided)
@@ -151,6 +152,7 @@ def _mark_end(
         "policy_version": territory.policy_version,
         "engine_version": __version__,
         "events": len(decided.events),
+        "commands": decided.commands,
         "repeated": decided.repeated,
         "refused": len(decided.refused),
         "edges": dict(territory.edges),

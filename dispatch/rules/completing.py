@@ -1,5 +1,7 @@
 """The report of done work, and all that a KPI needs in one event."""
 
+from datetime import datetime
+
 from dispatch.errors import Rejected
 from dispatch.rules import clocks
 from dispatch.rules.draft import (
@@ -48,7 +50,7 @@ def complete(draft: Draft, order: Order, action: str, data: Data) -> None:
     release(draft, order, "completed", ends=True)
 
 
-def _wait_for_acceptance(draft: Draft, order: Order) -> list[Clock]:
+def wait_for_acceptance(draft: Draft, order: Order) -> list[Clock]:
     """The promise of whoever accepts the work, where there is one."""
     policy = draft.policy_of(order)
     rule = policy.sla(order.urgency, order.trade, draft.territory.id, order.area_path, order.kind)
@@ -62,39 +64,40 @@ def _work(data: Data) -> Data:
 
 
 def _completion(draft: Draft, order: Order, leg: Leg, data: Data, stopped: list[Clock]) -> Data:
-    at = text_of(fact_time(draft, data))
     technician = draft.technician(leg.technician_id)
-    acceptor = draft.policy_of(order).site.acceptor
-    facts = leg_facts(leg, "completed")
-    facts.update(_work(data))
-    facts.update(acted(data))
-    facts.update(
-        {
-            "state": "completed",
-            "owner": {"kind": acceptor.kind, "id": acceptor.id},
-            "decided_at": draft.now_text,
-            "clock_changes": [*stopped, *_wait_for_acceptance(draft, order)],
-            "times": {
-                "reported": text_of(order.reported_at),
-                "opened": text_of(order.opened_at),
-                "first_completed": at,
-                **order.times,
-                "completed": at,
-            },
-            "trade_reported": order.trade_reported,
-            "trade_final": order.trade,
-            "urgency_initial": order.urgency_initial,
-            "urgency_final": order.urgency,
-            "area_path": list(order.area_path),
-            "department_id": order.department_id,
-            "org_id": technician.org_id if technician else None,
-            "drill": order.drill,
-            "kind": order.kind,
-            "origin": order.origin,
-            "job_class": order.job_class,
-            "counters": order.counters,
-            "clocks": [verdict_facts(clock) for clock in (order.clocks | {one.name: one for one in stopped}).values()],
-            "time_by_owner": owner_times(order, draft.now),
-        }
-    )
+    facts = leg_facts(leg, "completed") | _work(data) | acted(data)
+    facts |= outcome(draft, order, fact_time(draft, data), stopped)
+    facts["clock_changes"] = [*stopped, *wait_for_acceptance(draft, order)]
+    facts["org_id"] = technician.org_id if technician else None
     return facts
+
+
+def outcome(draft: Draft, order: Order, done_at: datetime, stopped: list[Clock]) -> Data:
+    """What every KPI may ask of an order whose work, or answer, is there: times, clocks, owners, counts."""
+    at = text_of(done_at)
+    acceptor = draft.policy_of(order).site.acceptor
+    return {
+        "state": "completed",
+        "owner": {"kind": acceptor.kind, "id": acceptor.id},
+        "decided_at": draft.now_text,
+        "times": {
+            "reported": text_of(order.reported_at),
+            "opened": text_of(order.opened_at),
+            "first_completed": at,
+            **order.times,
+            "completed": at,
+        },
+        "trade_reported": order.trade_reported,
+        "trade_final": order.trade,
+        "urgency_initial": order.urgency_initial,
+        "urgency_final": order.urgency,
+        "area_path": list(order.area_path),
+        "department_id": order.department_id,
+        "drill": order.drill,
+        "kind": order.kind,
+        "origin": order.origin,
+        "job_class": order.job_class,
+        "counters": order.counters,
+        "clocks": [verdict_facts(clock) for clock in (order.clocks | {one.name: one for one in stopped}).values()],
+        "time_by_owner": owner_times(order, draft.now),
+    }

@@ -11,6 +11,7 @@ from dispatch.rules.desk_words import DESK_WORDS
 from dispatch.rules.draft import Draft, fact_time
 from dispatch.rules.escalating import catch_up, fire_due
 from dispatch.rules.holds import HOLD_ACTIONS
+from dispatch.rules.letters import LETTER_ACTIONS, refuse_parties
 from dispatch.rules.lifecycle import authorise
 from dispatch.rules.opening import adopt, open_order
 from dispatch.rules.policy import Policy
@@ -28,6 +29,7 @@ ACTIONS: dict[str, Callable[[Draft, Order, str, Data], None]] = {
     **REPORTER_ACTIONS,
     **DESK_MOVES,
     **DESK_WORDS,
+    **LETTER_ACTIONS,
 }
 
 
@@ -67,6 +69,7 @@ def act(draft: Draft, command: Command) -> None:
     if rule is None:
         authorise(action, data["actor"]["role"])
         raise Rejected("unknown-action", f"no rule for {action!r}", "type")
+    refuse_parties(draft, order, data)
     draft.fact_at = fact_time(draft, data)
     rule(draft, catch_up(draft, order, draft.fact_at), action, data)
 

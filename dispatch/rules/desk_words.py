@@ -42,6 +42,8 @@ def _change(draft: Draft, order: Order, data: Data, changes: Data) -> Order:
         order = release(draft, order, "reclassified")
     if (order.urgency, order.trade, order.kind) != before:
         order = promise_anew(draft, order, "reclassified")
+    if order.kind != before[2] and (owner := owner_of(draft, order, order.state)):
+        order = draft.tell("work-order.owner-changed", order, owner | {"reason": "reclassified"})
     return order
 
 

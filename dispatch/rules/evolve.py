@@ -38,6 +38,7 @@ COUNTERS = {
     "work-order.held": "holds",
     "work-order.extended": "extensions",
     "work-order.completed": "completions",
+    "work-order.answered": "completions",
     "escalation.raised": "escalations",
 }
 FIRST_TIMES = {
@@ -50,6 +51,7 @@ FIRST_TIMES = {
     "work-order.started": "started",
     "work-order.made-safe": "made_safe",
     "work-order.completed": "first_completed",
+    "work-order.answered": "first_completed",
 }
 ASKED = {
     "work-order.declined": "declined",
@@ -172,6 +174,7 @@ def _opened(event: Event) -> Order:
         text=data["text"],
         reporter=data["reporter"],
         links=tuple(data["links"]),
+        parties=tuple(data.get("parties", ())),
         policy_version=data["policy_version"],
         reported_at=moment_of(data["reported_at"]),
         opened_at=opened_at,

@@ -89,6 +89,11 @@ def legs_with(order: Order, leg: Leg, leg_state: str) -> tuple[Leg, ...]:
     return tuple([replace(one, state=leg_state) if one is leg else one for one in order.legs])
 
 
+def is_letter(draft: Draft, order: Order) -> bool:
+    """Whether the order asks for an answer, and nobody's work."""
+    return not order.requirements and not order.needs_triage and order.kind in draft.policy_of(order).site.letters
+
+
 def owner_ref(draft: Draft, order: Order, state: str, legs: Iterable[Leg]) -> tuple[str, str]:
     """Who is accountable for the order in this state, as (kind, id): every open state has somebody."""
     site = draft.policy_of(order).site
@@ -102,6 +107,8 @@ def owner_ref(draft: Draft, order: Order, state: str, legs: Iterable[Leg]) -> tu
             return "person", leader.technician_id
         if order.needs_triage:
             role = site.front_desk
+        elif is_letter(draft, order):
+            role = site.letters[order.kind]
         elif order.exhausted and leader is None:
             role = site.exhausted_owner
         else:

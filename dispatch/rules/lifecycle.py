@@ -91,6 +91,8 @@ MOVES: dict[str, Move] = {
     "decide_approval": _move(LEADERS | {"approver"}, {"awaiting_approval"}, CREW),
     "acknowledge": _move(DESK | {"quality_monitor", "technician"}, OPEN | {"refused", "merged"}, SAME),
     "escalate": _move(FIELD | REPORTER | {"quality_monitor"}, OPEN, SAME),
+    "investigate": _move(DESK | {"quality_monitor"}, {"open"}, SAME),
+    "answer": _move(DESK | {"quality_monitor"}, {"open"}, "completed"),
     "inspect": _move(DESK | {"inspector", "quality_monitor"}, ALL, SAME),
     "follow_up": _move(DESK | {"quality_monitor"}, DONE, SAME),
     "note": _move(ANYONE, ALL, SAME),

@@ -6,6 +6,7 @@ from dispatch.errors import Rejected
 from dispatch.models.commands import Command
 from dispatch.rules.draft import Draft
 from dispatch.rules.escalating import raise_escalation
+from dispatch.rules.letters import as_letter, parties
 from dispatch.rules.plans import plan_for, roles_of
 from dispatch.rules.promises import new_clocks, promised_since, start_missing
 from dispatch.rules.state import Clock, Data, Order, moment_of, text_of
@@ -28,6 +29,7 @@ def open_order(draft: Draft, command: Command) -> None:
 
 def open_new(draft: Draft, order_id: str, data: Data, *, original: Order | None = None) -> None:
     """Open an order that is not known yet; ``data`` is what intake (or a split) made of the report."""
+    data = as_letter(draft.policy.site, data)
     promises = [] if original is not None else _promises(draft, data)
     draft.emit("work-order.opened", order_id, _opened(draft, order_id, data, promises))
     order = draft.known(order_id)
@@ -47,6 +49,8 @@ def alarm(draft: Draft, order: Order) -> Order:
 def _opened(draft: Draft, order_id: str, data: Data, promises: list[Clock]) -> Data:
     site = draft.policy.site
     owner = site.front_desk if data["needs_triage"] else site.queue_owner
+    if not data["needs_triage"] and not data["requirements"]:
+        owner = site.letters.get(data["kind"], owner)
     command = draft.command
     facts: Data = {
         "work_order_id": order_id,
@@ -77,6 +81,8 @@ def _opened(draft: Draft, order_id: str, data: Data, promises: list[Clock]) -> D
         "policy_version": draft.policy.version,
         "position": command.origin if command else None,
     }
+    if about := parties(draft, data):
+        facts["parties"] = about
     for name in AS_SAID:
         if (said := data.get(name)) is not None:
             facts[name] = said

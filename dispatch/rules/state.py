@@ -185,6 +185,7 @@ class Order(Record, frozen=True, kw_only=True):
     reporter: Data = {}
     followers: tuple[str, ...] = ()
     links: tuple[Data, ...] = ()
+    parties: tuple[str, ...] = ()
     policy_version: str
     reported_at: datetime
     opened_at: datetime

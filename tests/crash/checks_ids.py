@@ -1,7 +1,8 @@
 """Checks of ids, bytes, order and writers: what a consumer that drops repeated ids relies on."""
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dispatch.topics import DEAD_LETTERS, WORK_ORDERS
 from tests.crash.recorded import COPIES, Batch, Happened, Rec, Recorded, happened
@@ -67,14 +68,12 @@ def _abandoned(events: list[Happened]) -> set[int]:
 
 def stale_accepted(run: Recorded) -> Found:
     """Batches of a writer that had lost the lane: two contents for one number, or batches that do not join."""
-    ends: dict[tuple[str, int], Rec] = {}
+    first: dict[tuple[str, int], Rec] = {}
     for rec in run.topics[WORK_ORDERS]:
         event = happened(rec)
-        if event.type != "lane.decided":
-            continue
-        known = ends.setdefault((event.territory, event.sequence), rec)
-        if known.content != rec.content:
-            yield f"{event.territory}: two batches end with {event.sequence}, {known.place} and {rec.place}"
+        known = first.setdefault((event.territory, event.sequence), rec)
+        if known.content != rec.content and "lane.decided" in {event.type, happened(known).type}:
+            yield f"{event.territory}: two batches have an event {event.sequence}, {known.place} and {rec.place}"
     for territory, batches in run.batches.items():
         last = 0
         for batch in batches:
@@ -90,7 +89,7 @@ def stale_accepted(run: Recorded) -> Found:
 def repeated_effects(run: Recorded) -> Found:
     """Something that had its effect twice, ids dropped: a request, an action, a timer, a rung, a command."""
     for territory, batches in run.batches.items():
-        yield from _positions(territory, batches)
+        yield from _positions(territory, batches, run.places(territory))
     once: dict[tuple[object, ...], str] = {}
     for batches in run.batches.values():
         for batch in batches:
@@ -116,14 +115,19 @@ def _effects(event: Happened) -> Iterator[tuple[object, ...]]:
         yield ("caused", caused, event.type, event.subject, data.get("assignment_id"), data.get("clock"))
 
 
-def _positions(territory: str, batches: list[Batch]) -> Found:
+def _positions(territory: str, batches: list[Batch], places: Mapping[str, list[int]]) -> Found:
+    """Batches go forward, and each decides what stands between its positions and those of the one before."""
     last: dict[str, int] = defaultdict(lambda: -1)
     for batch in batches:
-        moved = False
+        stood, moved = 0, False
         for topic, place in batch.end.data["positions"].items():
             if place["offset"] < last[topic]:
                 yield f"{territory}: {batch.end.id} decided {topic} up to {place['offset']}, after {last[topic]}"
             moved = moved or place["offset"] > last[topic]
+            offsets = places.get(topic, [])
+            stood += bisect_right(offsets, place["offset"]) - bisect_right(offsets, last[topic])
             last[topic] = max(last[topic], place["offset"])
         if not moved:
             yield f"{territory}: {batch.end.id} decided no new command"
+        elif batch.end.data["commands"] > stood:
+            yield f"{territory}: {batch.end.id} decided {batch.end.data['commands']} commands where {stood} are new"

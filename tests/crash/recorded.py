@@ -140,6 +140,15 @@ class Recorded:
         recs = (*self.topics[COMMANDS_URGENT], *self.topics[COMMANDS])
         return {rec.place: msgspec.json.decode(rec.value) for rec in recs}
 
+    def places(self, territory: str) -> dict[str, list[int]]:
+        """By topic, the offsets of the commands for a territory, ``tenant:name``; those for ``*`` are for all."""
+        tenant, _colon, name = territory.partition(":")
+        found: dict[str, list[int]] = defaultdict(list)
+        for (topic, _partition, offset), command in self.commands.items():
+            if command["tenant"] == tenant and command["territory"] in {name, "*"}:
+                found[topic].append(offset)
+        return found
+
     @cached_property
     def inputs(self) -> dict[str, list[tuple[Rec, dict[str, Any]]]]:
         """Requests and actions by the id that a command made of them has, with every record that carries it."""

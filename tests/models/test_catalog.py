@@ -48,6 +48,8 @@ ACTION_NAMES = [
     "decide_approval",
     "acknowledge",
     "escalate",
+    "investigate",
+    "answer",
     "inspect",
     "follow_up",
     "note",
@@ -92,6 +94,7 @@ WORK_ORDERS = [
     "uplifted",
     "handed-over",
     "completed",
+    "answered",
     "work-rejected",
     "confirmed",
     "auto-confirmed",
@@ -168,7 +171,7 @@ def test_every_event_of_a_lane_is_in_the_log():
 NARROW = {
     topics.ASSIGNMENTS: ["offered", "assigned", "accepted", "updated", "withdrawn", "offer-expired"],
     topics.COMPLETIONS: [
-        *("opened", "refused", "merged", "cancelled", "completed", "work-rejected", "confirmed"),
+        *("opened", "refused", "merged", "cancelled", "completed", "answered", "work-rejected", "confirmed"),
         *("auto-confirmed", "rated", "reopened", "followed-up", "closed", "corrected"),
     ],
 }
