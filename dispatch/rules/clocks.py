@@ -4,8 +4,9 @@ Every change that moves the next timer raises ``version``, and with it the timer
 ``order:cycle:kind:version``; a timer that comes back with an older id is stale and has no effect.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import lru_cache
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -14,6 +15,55 @@ from dispatch.rules.policy import Policy
 from dispatch.rules.state import Clock
 
 PROMISED_TO = {"triage": "reporter", "accept": "desk", "confirm": "desk"}
+
+
+class Promise(NamedTuple):
+    """A target of a rule as clocks of it begin: everything that does not depend on when.
+
+    ``span`` and ``warn_spans`` are for a calendar that never closes, None and empty for any other. ``rule`` is kept,
+    so that nothing else takes its place in memory.
+    """
+
+    rule: SlaRule
+    target_s: int
+    calendar_id: str
+    ladder: str
+    promised_to: str
+    warn_permille: tuple[int, ...]
+    span: timedelta | None
+    warn_spans: tuple[timedelta, ...]
+
+
+def _promise(policy: Policy, rule: SlaRule, name: ClockName) -> Promise:
+    target = rule.targets[name]
+    calendar_id = target.calendar or rule.calendar
+    permille = rule.warn_at_permille
+    is_always = policy.calendar(calendar_id).always
+    points = [target.within * each // 1000 for each in permille] if is_always and target.within else []
+    return Promise(
+        rule=rule,
+        target_s=target.within,
+        calendar_id=calendar_id,
+        ladder=target.ladder or rule.ladder,
+        promised_to=PROMISED_TO.get(name, "reporter"),
+        warn_permille=permille,
+        span=timedelta(seconds=target.within) if is_always else None,
+        warn_spans=tuple([timedelta(seconds=each) for each in points]),
+    )
+
+
+def _promises(_policy: Policy) -> dict[tuple[int, str], Promise]:
+    return {}
+
+
+def promise(policy: Policy, rule: SlaRule, name: ClockName) -> Promise:
+    """The target ``name`` of a rule of the policy, looked up once."""
+    known = policy.compiled(_promises)
+    question = (id(rule), name)
+    found = known.get(question)
+    if found is None:
+        found = known[question] = _promise(policy, rule, name)
+    return found
 
 
 def start(
@@ -29,41 +79,34 @@ def start(
     A clock whose due moment was promised outside has no calendar: its seconds are those of the wall. ``before`` is
     the order's earlier clock of this name: its timers and its breach are never taken for those of the new one.
     """
-    target = rule.targets[name]
-    calendar_id = target.calendar or rule.calendar
-    target_s = target.within
-    permille = rule.warn_at_permille
+    _, target_s, calendar_id, ladder, promised_to, permille, span, warn_spans = promise(policy, rule, name)
+    warn_at: Iterable[datetime]
     if due_at is not None:
         calendar_id, target_s = "", max(0, int((due_at - at).total_seconds()))
         due = due_at
         warn_at = [at + timedelta(seconds=target_s * each // 1000) for each in permille] if target_s else []
-    elif (calendar := policy.calendar(calendar_id)).always:
-        due = at + _span(target_s)
-        warn_at = [at + _span(target_s * each // 1000) for each in permille] if target_s else []
+    elif span is not None:
+        due = at + span
+        warn_at = [at + each for each in warn_spans]
     else:
-        add = calendar.add
+        add = policy.calendar(calendar_id).add
         due = add(at, target_s)
         warn_at = [add(at, target_s * each // 1000) for each in permille] if target_s else []
     return Clock(
         name=name,
         target_s=target_s,
         calendar_id=calendar_id,
-        ladder=target.ladder or rule.ladder,
+        ladder=ladder,
         started_at=at,
         resumed_at=at,
         due_at=due,
         due_at_original=due,
-        promised_to=PROMISED_TO.get(name, "reporter"),
+        promised_to=promised_to,
         warn_permille=permille,
         warn_at=tuple(warn_at),
         version=before.version + 1 if before else 1,
         verdict_revision=before.verdict_revision + 1 if before else 0,
     )
-
-
-@lru_cache(maxsize=1024)
-def _span(seconds: int) -> timedelta:
-    return timedelta(seconds=seconds)
 
 
 def _add(policy: Policy, calendar_id: str, at: datetime, seconds: int) -> datetime:

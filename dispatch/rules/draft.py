@@ -42,8 +42,7 @@ class Draft:
 
     def order(self, order_id: str) -> Order | None:
         """The order as the draft has it."""
-        found = self.orders.get(order_id)
-        return found if found is not None else self.territory.order(order_id)
+        return self.orders.get(order_id) or self.territory.order(order_id)
 
     def technician(self, technician_id: str) -> Technician | None:
         """The technician as the draft has them."""
@@ -75,7 +74,7 @@ class Draft:
 
     def emit(self, short: str, subject: str, data: Data, *, at: datetime | None = None) -> Event:
         """Add an event and fold it. ``at`` is when it happened (default: now)."""
-        order = self.order(subject)
+        order = self.orders.get(subject) or self.territory.order(subject)
         command = self.command
         events = self.events
         event = Event(
@@ -90,7 +89,7 @@ class Draft:
             traceparent=command.traceparent if command else (order.traceparent if order else None),
         )
         events.append(event)
-        fold(self, event)
+        fold(self, event, order)
         return event
 
     def tell(self, short: str, order: Order, data: Data, *, at: datetime | None = None) -> Order:
@@ -154,8 +153,12 @@ def stop_clocks(draft: Draft, order: Order, names: Iterable[str], fact_at: datet
 
 def disproved(order: Order, changed: Iterable[Clock]) -> Disproved:
     """The breaches that changed clocks no longer have."""
-    before = ((clock, order.clocks[clock.name]) for clock in changed if clock.name in order.clocks)
-    return [(old.name, old.breach_event) for clock, old in before if old.breach_event and not clock.breach_event]
+    known = order.clocks
+    return [
+        (old.name, old.breach_event)
+        for clock in changed
+        if (old := known.get(clock.name)) is not None and old.breach_event and not clock.breach_event
+    ]
 
 
 def settle_clocks(draft: Draft, order: Order, stopped: list[Clock], wrong: Disproved) -> Order:
@@ -187,12 +190,12 @@ def correct(draft: Draft, order: Order, wrong: Disproved, reason: str) -> Order:
 
 def verdict_facts(clock: Clock) -> Data:
     """A clock as a KPI reads it: the promise, the time spent, and the verdict."""
-    ended, due_at = clock.stopped_at, text_of(clock.due_at)
+    ended = clock.stopped_at
     return {
         "name": clock.name,
         "target_s": clock.target_s,
-        "due_at_original": text_of(clock.due_at_original) if clock.due_at_original is not clock.due_at else due_at,
-        "due_at_current": due_at,
+        "due_at_original": text_of(clock.due_at_original),
+        "due_at_current": text_of(clock.due_at),
         "wall_s": max(0, int((ended - clock.started_at).total_seconds())) if ended else None,
         "working_s": clock.elapsed_s,
         "paused_s": clock.paused_s,

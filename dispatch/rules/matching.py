@@ -19,7 +19,7 @@ import msgspec
 from dispatch.models.policy import URGENCIES
 from dispatch.rules import matching_constraints as hard
 from dispatch.rules import matching_scores as soft
-from dispatch.rules.matching_board import Board, Place, tables
+from dispatch.rules.matching_board import Board, Place, Tables, tables
 from dispatch.rules.matching_constraints import Hard
 from dispatch.rules.matching_pool import Pool, Soft
 from dispatch.rules.matching_solver import Row, assign
@@ -110,13 +110,17 @@ def match(
     """
     pool = Pool() if pool is None else pool
     pool.look(technicians, policy.areas, now)
-    board = Board(pool, tables(HARD, SOFT, policy.document.matching.weights, CANDIDATES))
+    board = Board(pool, policy.compiled(_tables))
     places = [place for number, order in enumerate(orders) for place in board.places(order, number)]
     if not places:
         return Round()
     places.sort(key=_priority)
     winners = _winners(board, places)
     return Round(given=_given(board, places, winners), evaluations=_evaluations(places, winners))
+
+
+def _tables(policy: Policy) -> Tables:
+    return tables(HARD, SOFT, policy.document.matching.weights, CANDIDATES)
 
 
 def _winners(board: Board, places: Sequence[Place]) -> Sequence[int | None]:

@@ -66,7 +66,7 @@ class Group:
             self.excluded = need.excluded | self.excluded
         numbers = need.numbers if self.eligible == need.standing else list(bits(self.eligible))
         rows = [pool.costs(name, score, ask) for name, score in tables.soft]
-        self.ranking = ranked(tables.weights, numbers, [[row[number] for number in numbers] for row in rows])
+        self.ranking = ranked(tables.weights, numbers, rows)
         self._ids = pool.ids
         self._limit = tables.limit
         self._candidates: dict[int, list[Candidate]] = {}

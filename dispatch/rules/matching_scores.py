@@ -5,8 +5,8 @@ A score says what giving a place to each technician of the pool costs: lower is 
 """
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,24 +21,22 @@ Ranked = tuple[int, int, int, int, int, int]
 """A technician who may take a place: total, number, and the terms travel, load, level and idle."""
 
 
-class Terms(msgspec.Struct, frozen=True, gc=False):
-    """What each score says of a technician for a place."""
+class Candidate(NamedTuple):
+    """Somebody who could have a place; ``total`` is the sum of the terms after it with the policy's weights.
 
+    A row and not an object, for there are many: their columns are named once, by :data:`COLUMNS`.
+    """
+
+    technician: str
+    total: int
     travel: int
     load: int
     level: int
     idle: int
 
 
-class Candidate(msgspec.Struct, frozen=True, gc=False):
-    """Somebody who could have a place; ``total`` is the sum of ``terms`` with the policy's weights.
-
-    A struct and not a dict, for there are many, and the garbage collector need not look at them.
-    """
-
-    technician: str
-    terms: Terms
-    total: int
+COLUMNS = Candidate._fields
+"""What stands where in a candidate."""
 
 
 IDLE_CAP_MIN = 480
@@ -85,12 +83,19 @@ def idle(pool: Pool, _: Ask) -> Row:
     ]
 
 
-def ranked(weights: Weights, numbers: Iterable[int], columns: Sequence[Iterable[int]]) -> list[Ranked]:
-    """Technicians by (total, id), from their numbers and what the scores, in order of the table, say of them."""
+def ranked(weights: Weights, numbers: Iterable[int], rows: Sequence[Row]) -> list[Ranked]:
+    """Technicians by (total, id), from their numbers and what the scores, in order of the table, say of everybody."""
     of_travel, of_load, of_level, of_idle = weights.travel, weights.load, weights.level, weights.idle
+    travels, loads, levels, idles = rows
     found = [
-        (of_travel * travel + of_load * load + of_level * level + of_idle * idle, number, travel, load, level, idle)
-        for number, travel, load, level, idle in zip(numbers, *columns, strict=True)
+        (
+            of_travel * (travel := travels[number])
+            + of_load * (load := loads[number])
+            + of_level * (level := levels[number])
+            + of_idle * (idle := idles[number]),
+            *(number, travel, load, level, idle),
+        )
+        for number in numbers
     ]
     found.sort()
     return found
@@ -99,7 +104,7 @@ def ranked(weights: Weights, numbers: Iterable[int], columns: Sequence[Iterable[
 def candidates(ids: Sequence[str], best: Iterable[Ranked]) -> list[Candidate]:
     """Ranked technicians as an evaluation lists them."""
     return [
-        Candidate(ids[number], Terms(travel, load, level, idle), total)
+        Candidate(ids[number], total, travel, load, level, idle)
         for total, number, travel, load, level, idle in best
     ]
 

@@ -24,6 +24,7 @@ _json = msgspec.json.Encoder().encode
 _WITHOUT_FRACTION = len(b'"2026-03-02T00:10:00Z"')
 
 
+@lru_cache(maxsize=16_384)
 def text_of(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds: ``2026-03-02T00:10:00.000Z``. The moment is in UTC, in whole milliseconds."""
     raw = _json(moment)  # without a fraction when it is zero; 8 times as fast as isoformat
