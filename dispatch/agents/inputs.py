@@ -14,7 +14,7 @@ from dispatch.models.catalog import EVENT_TYPES
 from dispatch.models.cloudevents import Incoming, parse
 from dispatch.models.requests import RequestSubmitted, given
 from dispatch.rules.lifecycle import authorise
-from dispatch.rules.location import locate
+from dispatch.rules.location import facts_of, locate
 from dispatch.rules.policy import Policy
 from dispatch.rules.state import Data, moment_of, text_of, whole_ms
 from dispatch.rules.triage import Classification, classify
@@ -121,7 +121,7 @@ class Reader:
             origin=request.origin or "reactive",
         )
         order_id = order_id_of(self.tenant, incoming.source, request_id, number)
-        location = msgspec.structs.asdict(place)
+        location = facts_of(place)
         if request.location and request.location.note:
             location["note"] = scrub(request.location.note, request.reporter.name)
         urgent = verdict.urgency == "emergency"
@@ -154,7 +154,7 @@ class Reader:
                 data[field] = scrub(data[field])
         if data.get("location"):
             # without the note, in which a name may stand that is not known here
-            data["resolved_location"] = msgspec.to_builtins(locate(self.policies.latest, data.pop("location"), ""))
+            data["resolved_location"] = facts_of(locate(self.policies.latest, data.pop("location"), ""))
         elif name == "relocate":
             raise Rejected("missing-field", "a location to relocate to", "location")
         person = action.actor.role in PERSONS
@@ -217,30 +217,25 @@ def _opening(
     reported_at: datetime,
 ) -> Data:
     reporter = request.reporter
-    return {
+    who = {
+        "affiliation": reporter.affiliation,
+        "department_id": reporter.department_id,
+        "vulnerable": reporter.vulnerable,
+        "locale": reporter.locale or request.locale,
+    }
+    data: Data = {
         "request_id": request_id,
         "channel": request.channel,
         "kind": verdict.kind,
         "origin": request.origin or "reactive",
         "drill": request.drill,
         "reported_at": written(reported_at),
-        "noticed_at": written(request.noticed_at) if request.noticed_at else None,
-        "due_at": written(request.due_at) if request.due_at else None,
         "text": text,
         "location": location,
         "requirements": verdict.requirements,
         "urgency": verdict.urgency,
-        "hazards": verdict.hazards,
-        "impact": request.impact,
-        "department_id": reporter.department_id,
         "needs_triage": verdict.needs_front_desk,
-        "links": [{"type": "about", "id": request.about_ref}] if request.about_ref else [],
-        "reporter": {
-            "affiliation": reporter.affiliation,
-            "department_id": reporter.department_id,
-            "vulnerable": reporter.vulnerable,
-            "locale": reporter.locale or request.locale,
-        },
+        "reporter": {name: value for name, value in who.items() if value is not None},
         "classifier": {
             "source": verdict.source,
             "model_version": verdict.model_version,
@@ -248,3 +243,16 @@ def _opening(
             "evidence": verdict.evidence,
         },
     }
+    if verdict.hazards:
+        data["hazards"] = verdict.hazards
+    if request.impact:
+        data["impact"] = request.impact
+    if reporter.department_id:
+        data["department_id"] = reporter.department_id
+    if request.about_ref:
+        data["links"] = [{"type": "about", "id": request.about_ref}]
+    if request.noticed_at:
+        data["noticed_at"] = written(request.noticed_at)
+    if request.due_at:
+        data["due_at"] = written(request.due_at)
+    return data

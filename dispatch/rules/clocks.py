@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from dispatch.models.policy import ClockName, SlaRule
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Clock
+from dispatch.rules.state import Clock, Stopped
 
 PROMISED_TO = {"triage": "reporter", "accept": "desk", "confirm": "desk"}
 
@@ -216,8 +216,8 @@ def retarget(policy: Policy, clock: Clock, fresh: Clock) -> Clock:
     return _aim(policy, moved, clock.resumed_at) if clock.state == "running" else moved
 
 
-def stop(policy: Policy, clock: Clock, fact_at: datetime) -> Clock:
-    """The clock stopped by a fact at ``fact_at``, with its verdict: met at or before the due moment.
+def stop(policy: Policy, clock: Clock, fact_at: datetime) -> Stopped:
+    """How a fact at ``fact_at`` stops the clock, with its verdict: met at or before the due moment.
 
     A clock that stands still and is not broken is met. One that was stopped by a later fact is judged again.
     """
@@ -227,20 +227,37 @@ def stop(policy: Policy, clock: Clock, fact_at: datetime) -> Clock:
         end_at = clock.paused_at or clock.stopped_at or fact_at
         over_s = working_s(policy, clock, max(fact_at, clock.resumed_at), end_at)
         elapsed_s = max(0, clock.elapsed_s - over_s)
-    unbroken = clock.state == "paused" and clock.breached_at is None
-    met = unbroken or fact_at <= clock.due_at
-    stopped = replace(
-        clock,
+    met = fact_at <= clock.due_at or (clock.state == "paused" and clock.breached_at is None)
+    return Stopped(
+        name=clock.name,
         state="stopped",
         stopped_at=fact_at,
-        paused_at=None,
-        pause_reason=None,
-        paused_s=_paused_s(clock, fact_at),
         elapsed_s=elapsed_s,
         verdict="met" if met else "breached",
         version=clock.version + 1,
+        paused_s=_paused_s(clock, fact_at),
+        verdict_revision=clock.verdict_revision + (met and clock.breached_at is not None),
     )
-    return _unbroken(stopped) if met and clock.breached_at is not None else stopped
+
+
+def stopped(clock: Clock, told: Stopped) -> Clock:
+    """The clock as :func:`stop` says that it was stopped. It warns of nothing more, and one that was met is unbroken."""
+    after = replace(
+        clock,
+        state="stopped",
+        stopped_at=told.stopped_at,
+        paused_at=None,
+        pause_reason=None,
+        paused_s=told.paused_s,
+        elapsed_s=told.elapsed_s,
+        verdict=told.verdict,
+        verdict_revision=told.verdict_revision,
+        version=told.version,
+        warn_at=(),
+    )
+    if told.verdict == "met" and clock.breached_at is not None:
+        return replace(after, breached_at=None, breach_event=None, rung=0, rung_at=None)
+    return after
 
 
 def _paused_s(clock: Clock, at: datetime) -> dict[str, int]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from dispatch.rules.clocks import stopped
 from dispatch.rules.events import Event
 from dispatch.rules.evolve_special import SPECIAL
 from dispatch.rules.evolve_staff import fold_technician, set_load
@@ -21,6 +22,7 @@ from dispatch.rules.state import (
     Order,
     Owner,
     Requirement,
+    Stopped,
     moment_of,
 )
 from dispatch.rules.territory import View
@@ -134,11 +136,11 @@ def _changes(order: Order, event: Event, plan: Plan) -> Data:
         _own(order, data["owner"], event, changes)
     if "leg_state" in data:
         _move_leg(order, event, changes)
-    clocks: list[Clock] | None = data["clocks"] if plan.is_clock else data.get("clock_changes")
-    if clocks:
+    told: list[Clock | Stopped] | None = data["clocks"] if plan.is_clock else data.get("clock_changes")
+    if told:
         known = changes["clocks"] = order.clocks.copy()
-        for clock in clocks:
-            known[clock.name] = clock
+        for clock in told:
+            known[clock.name] = stopped(known[clock.name], clock) if isinstance(clock, Stopped) else clock
     if plan.counter is not None:
         changes["counters"] = _counted(order, event, plan.counter)
     if plan.first_time is not None and plan.first_time not in order.times:

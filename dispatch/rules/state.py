@@ -105,6 +105,22 @@ class Clock(Record, frozen=True, kw_only=True):
         return self.state in {"running", "paused"}
 
 
+class Stopped(Record, frozen=True, kw_only=True):
+    """What a clock says once a fact has stopped it, beside what it said before; events carry this alone.
+
+    ``state`` has no default, so that it is written.
+    """
+
+    name: str
+    state: str
+    stopped_at: datetime
+    elapsed_s: int
+    verdict: str
+    version: int
+    paused_s: dict[str, int] = {}
+    verdict_revision: int = 0
+
+
 class Leg(Record, frozen=True, kw_only=True):
     """One technician's part of an order: an offer or an assignment for one place on its crew."""
 
