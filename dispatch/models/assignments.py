@@ -191,7 +191,7 @@ class Chosen(Model):
 class AssignmentEvaluated(OrderEvent):
     """How a round of matching judged the technicians: the best 20, and how many each rule excluded.
 
-    A candidate is a row of `columns`: the technician, the total, and the terms of the score that it sums; lower is
+    A candidate is a row of `columns`: the total, the technician, and the terms of the score that it sums; lower is
     better. `round` is the id of the dispatch.lane.decided that ran it.
     """
 

@@ -5,7 +5,6 @@ A score says what giving a place to each technician of the pool costs: lower is 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,27 +16,11 @@ from dispatch.rules.matching_pool import Pool, Row, us_of
 
 Floats = NDArray[np.float64]
 
-Ranked = tuple[int, int, int, int, int, int]
-"""A technician who may take a place: total, number, and the terms travel, load, level and idle."""
+Ranked = tuple[int, str, int, int, int, int]
+"""A technician who may take a place, as an evaluation lists them; :data:`COLUMNS` says what stands where."""
 
-
-class Candidate(NamedTuple):
-    """Somebody who could have a place; ``total`` is the sum of the terms after it with the policy's weights.
-
-    A row and not an object, for there are many: their columns are named once, by :data:`COLUMNS`.
-    """
-
-    technician: str
-    total: int
-    travel: int
-    load: int
-    level: int
-    idle: int
-
-
-COLUMNS = Candidate._fields
-"""What stands where in a candidate."""
-
+COLUMNS = ("total", "technician", "travel", "load", "level", "idle")
+"""``total`` is the sum of the terms after the technician's id with the policy's weights."""
 
 IDLE_CAP_MIN = 480
 """Whoever has been given nothing for eight hours, or never, counts as idle for this long."""
@@ -83,7 +66,7 @@ def idle(pool: Pool, _: Ask) -> Row:
     ]
 
 
-def ranked(weights: Weights, numbers: Iterable[int], rows: Sequence[Row]) -> list[Ranked]:
+def ranked(weights: Weights, ids: Sequence[str], numbers: Iterable[int], rows: Sequence[Row]) -> list[Ranked]:
     """Technicians by (total, id), from their numbers and what the scores, in order of the table, say of everybody."""
     of_travel, of_load, of_level, of_idle = weights.travel, weights.load, weights.level, weights.idle
     travels, loads, levels, idles = rows
@@ -93,20 +76,16 @@ def ranked(weights: Weights, numbers: Iterable[int], rows: Sequence[Row]) -> lis
             + of_load * (load := loads[number])
             + of_level * (level := levels[number])
             + of_idle * (idle := idles[number]),
-            *(number, travel, load, level, idle),
+            ids[number],
+            travel,
+            load,
+            level,
+            idle,
         )
         for number in numbers
     ]
     found.sort()
     return found
-
-
-def candidates(ids: Sequence[str], best: Iterable[Ranked]) -> list[Candidate]:
-    """Ranked technicians as an evaluation lists them."""
-    return [
-        Candidate(ids[number], total, travel, load, level, idle)
-        for total, number, travel, load, level, idle in best
-    ]
 
 
 def haversine_m(start: Floats, ends: Floats) -> Floats:
