@@ -57,6 +57,7 @@ class Intake:
         self.dead_partitions = dead_partitions
         self.reader = Reader(tenant, policies, future_tolerance_s)
         self.steps = steps
+        self._ways: dict[str, tuple[str, str, int, bytes]] = {}
 
     async def take(self, _lane: int, _consumer: AIOKafkaConsumer) -> Mapping[str, int]:
         """See Keeper: intake goes on from the group's commit."""
@@ -145,8 +146,10 @@ class Intake:
         return out
 
     def _command(self, draft: Draft, route: str) -> Record:
-        territory, _bar, lane = route.partition("|")
-        key = f"{self.tenant}:{territory}"
+        way = self._ways.get(route)
+        if way is None:
+            way = self._ways[route] = self._way(route)
+        territory, topic, lane, key = way
         incoming, record = draft.incoming, draft.record
         data = draft.data
         command = Command(
@@ -166,8 +169,13 @@ class Intake:
                 "offset": record.offset,
             },
         )
-        topic = COMMANDS_URGENT if lane == "u" else COMMANDS
-        return Record(topic, self.lane_of(key), key.encode(), encode_command(command))
+        return Record(topic, lane, key, encode_command(command))
+
+    def _way(self, route: str) -> tuple[str, str, int, bytes]:
+        """The territory that a route names, and the topic, the partition and the key of commands for it."""
+        territory, _bar, urgency = route.partition("|")
+        key = f"{self.tenant}:{territory}"
+        return territory, COMMANDS_URGENT if urgency == "u" else COMMANDS, self.lane_of(key), key.encode()
 
 
 def _time_of(draft: Draft, clock: Clock) -> str:
