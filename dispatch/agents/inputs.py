@@ -9,6 +9,7 @@ from aiokafka.structs import ConsumerRecord
 from dispatch.agents.policies import PolicyBook
 from dispatch.agents.privacy import new_subject, person_details, scrub
 from dispatch.errors import Rejected
+from dispatch.models.action_base import Action
 from dispatch.models.actions import ACTIONS
 from dispatch.models.catalog import EVENT_TYPES
 from dispatch.models.cloudevents import Incoming, parse
@@ -147,7 +148,7 @@ class Reader:
         if action.performed_at is not None:
             self._not_in_future(action.performed_at, now, "performed_at")
         authorise(name, action.actor.role)
-        data = action.model_dump(mode="json", exclude_none=True)
+        data = _said(action)
         data["performed_at"] = written(action.performed_at or incoming.time or now)
         for field in WORDS:
             if isinstance(data.get(field), str):
@@ -201,6 +202,27 @@ def order_id_of(tenant: str, source: str, request_id: str, fault: int) -> str:
     """The id of the order of one fault of a request: the same however often the request is sent."""
     text = "\0".join((tenant, source, request_id, str(fault)))
     return "wo" + hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+_PLAIN = frozenset({str, int, float, bool})
+
+
+def _said(action: Action) -> Data:
+    """What an action says, as JSON values; what it leaves empty is left out, and when it was done is for the caller."""
+    data: Data = {}
+    nested: set[str] = set()
+    for name, value in vars(action).items():
+        if type(value) in _PLAIN:
+            data[name] = value
+        elif value is not None and value != () and name not in _BY_HAND:
+            nested.add(name)
+    if nested:  # most actions have none: pydantic is asked only where its models are nested
+        data |= action.model_dump(mode="json", exclude_none=True, include=nested)
+    data["actor"] = given(action.actor)
+    return data
+
+
+_BY_HAND = frozenset({"actor", "performed_at"})
 
 
 def written(moment: datetime) -> str:

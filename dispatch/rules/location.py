@@ -52,11 +52,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 def facts_of(place: Place) -> dict[str, Any]:
     """The place as events say it: without what is not known."""
-    said = ((name, getattr(place, name)) for name in _FIELDS)
-    return {name: value for name, value in said if value is not None and value is not False and value != ()}
-
-
-_FIELDS = Place.__struct_fields__
+    facts = msgspec.structs.asdict(place)
+    return {name: value for name, value in facts.items() if value is not None and value is not False and value != ()}
 
 
 def locate(policy: Policy, location: Mapping[str, Any] | None, text: str) -> Place:

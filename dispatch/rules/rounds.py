@@ -244,9 +244,11 @@ def _give(
 
 def dues(order: Order) -> Data:
     """When the technician is expected to have accepted, arrived and resolved."""
-    return {
-        name: text_of(clock.due_at) for name, clock in order.clocks.items() if name in TOLD_CLOCKS and clock.is_live
-    }
+    told: Data = {}
+    for name, clock in order.clocks.items():
+        if name in TOLD_CLOCKS and clock.is_live:
+            told[name] = text_of(clock.due_at)
+    return told
 
 
 def _exhausted(draft: Draft, order: Order, reason: str = "nobody_left_to_ask") -> None:
