@@ -155,8 +155,8 @@ class Desk:
         self.steps("desk.saved")
         await self._publish(lane.number, entries)
         self.steps("desk.published")
-        for record in records:
-            lane.floors[record.topic] = max(lane.floors.get(record.topic, 0), record.offset + 1)
+        for topic, offset in {record.topic: record.offset for record in records}.items():
+            lane.floors[topic] = max(lane.floors.get(topic, 0), offset + 1)
         count_batch(parsed, decided, now)
         self._tell(lane, records, decided, began_s)
 

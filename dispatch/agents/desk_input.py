@@ -83,13 +83,14 @@ def parse(
     parsed = Parsed()
     for record in records:
         try:
-            command = _command(lane, record, lane_of, policies)
+            command, keys = _command(lane, record, lane_of, policies)
         except Rejected as error:
             parsed.letters.append(wire.letter_of(record, tenant, error.code, error.errors))
             metrics.REFUSED.labels("desk", error.code).inc()
             continue
-        for key in _addressed(lane, command):
-            place = _held(lane, key, policies).territory.positions.get(record.topic)
+        for key in keys:
+            held = lane.territories.get(key) or _begun(lane, key, policies)
+            place = held.territory.positions.get(record.topic)
             if place is not None and record.offset <= place["offset"]:
                 continue
             parsed.positions.setdefault(key, {})[record.topic] = record.offset
@@ -103,8 +104,13 @@ def parse(
     return parsed
 
 
-def _command(lane: Lane, record: ConsumerRecord, lane_of: Callable[[str], int], policies: PolicyBook) -> Command:
-    """The command of a record. Rejected when it is none, is too large, or is for nobody of this lane."""
+def _command(
+    lane: Lane, record: ConsumerRecord, lane_of: Callable[[str], int], policies: PolicyBook
+) -> tuple[Command, Sequence[TerritoryKey]]:
+    """The command of a record, and the territory it is for: with ``*`` all of the lane.
+
+    Rejected when it is none, is too large, or is for nobody of this lane.
+    """
     value = record.value or b""
     if len(value) > MAX_COMMAND_BYTES:
         raise Rejected("too-large", f"{len(value)} bytes; at most {MAX_COMMAND_BYTES}")
@@ -112,24 +118,17 @@ def _command(lane: Lane, record: ConsumerRecord, lane_of: Callable[[str], int], 
         command = decode_command(value)
     except (DecodeError, UnicodeDecodeError) as error:
         raise Rejected("bad-command", str(error)) from None
+    if command.territory == "*":
+        return command, list(lane.territories)
     key = TerritoryKey(command.tenant, command.territory)
-    if command.territory != "*" and key not in lane.territories:
+    if key not in lane.territories:
         known = key.tenant == policies.latest.tenant and key.territory in policies.territories
         if not known or lane_of(str(key)) != lane.number:
             raise Rejected("unknown-territory", f"{key} is not of this lane")
-    return command
+    return command, (key,)
 
 
-def _addressed(lane: Lane, command: Command) -> list[TerritoryKey]:
-    """One territory, or with ``*`` all of the lane."""
-    if command.territory == "*":
-        return list(lane.territories)
-    return [TerritoryKey(command.tenant, command.territory)]
-
-
-def _held(lane: Lane, key: TerritoryKey, policies: PolicyBook) -> Held:
-    """The territory; one that a policy has named since the lane was taken begins empty."""
-    held = lane.territories.get(key)
-    if held is None:
-        held = lane.territories[key] = load_territory(key, None, policies.latest.version)
+def _begun(lane: Lane, key: TerritoryKey, policies: PolicyBook) -> Held:
+    """A territory that a policy has named since the lane was taken: it begins empty."""
+    held = lane.territories[key] = load_territory(key, None, policies.latest.version)
     return held

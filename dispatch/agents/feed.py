@@ -299,8 +299,8 @@ class Feed(Service):
             self._times.observe(took_s)
             if self.tracing is not None:
                 self.tracing.batch(self.name, lane.number, records, took_s)
-            for record in records:
-                self.done[TopicPartition(record.topic, record.partition)] = record.offset + 1
+            for topic, offset in {record.topic: record.offset for record in records}.items():
+                self.done[TopicPartition(topic, lane.number)] = offset + 1
             for topic in list(lane.paused):
                 if len(lane.queues[topic]) < self.settings.queue_records // 2:
                     lane.paused.discard(topic)

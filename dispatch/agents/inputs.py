@@ -1,25 +1,25 @@
 """Reading inputs: one Kafka record into what it asks for, validated, located and classified, or Rejected."""
 
 import hashlib
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import msgspec
 from aiokafka.structs import ConsumerRecord
 
+from dispatch.agents.openings import opening, people_of, written
 from dispatch.agents.policies import PolicyBook
-from dispatch.agents.privacy import new_subject, person_details, scrub
+from dispatch.agents.privacy import new_subject, scrub
 from dispatch.errors import Rejected
+from dispatch.models.action_base import Action
 from dispatch.models.actions import ACTIONS
 from dispatch.models.catalog import EVENT_TYPES
 from dispatch.models.cloudevents import Incoming, parse
-from dispatch.models.people import PersonRef
 from dispatch.models.requests import RequestSubmitted, given
 from dispatch.rules.lifecycle import authorise
-from dispatch.rules.location import locate
+from dispatch.rules.location import facts_of, locate
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Data, moment_of, text_of, whole_ms
-from dispatch.rules.triage import Classification, classify
+from dispatch.rules.state import Data, moment_of
+from dispatch.rules.triage import classify
 from dispatch.topics import ACTIONS as ACTIONS_TOPIC
 from dispatch.topics import REQUESTS
 
@@ -124,7 +124,7 @@ class Reader:
             origin=request.origin or "reactive",
         )
         order_id = order_id_of(self.tenant, incoming.source, request_id, number)
-        location = msgspec.structs.asdict(place)
+        location = facts_of(place)
         if request.location and request.location.note:
             location["note"] = scrub(request.location.note, request.reporter.name)
         urgent = verdict.urgency == "emergency"
@@ -132,9 +132,9 @@ class Reader:
             record=record,
             incoming=incoming,
             type="open",
-            data=_opening(request, request_id, text, location, verdict, reported_at) | _beside(request),
+            data=opening(request, request_id, text, location, verdict, reported_at),
             order_id=order_id,
-            people=_people(request, said),
+            people=people_of(request, said),
             on_behalf_of=request.on_behalf_of.id if request.on_behalf_of else None,
             route_of=order_id,
             proposed=f"{place.territory}|{'u' if urgent else 'n'}",
@@ -151,14 +151,14 @@ class Reader:
         if action.performed_at is not None:
             self._not_in_future(action.performed_at, now, "performed_at")
         authorise(name, action.actor.role)
-        data = action.model_dump(mode="json", exclude_none=True)
+        data = _said(action)
         data["performed_at"] = written(action.performed_at or incoming.time or now)
         for field in WORDS:
             if isinstance(data.get(field), str):
                 data[field] = scrub(data[field])
         if data.get("location"):
             # without the note, in which a name may stand that is not known here
-            data["resolved_location"] = msgspec.to_builtins(locate(self.policies.latest, data.pop("location"), ""))
+            data["resolved_location"] = facts_of(locate(self.policies.latest, data.pop("location"), ""))
         elif name == "relocate":
             raise Rejected("missing-field", "a location to relocate to", "location")
         person = action.actor.role in PERSONS
@@ -207,86 +207,22 @@ def order_id_of(tenant: str, source: str, request_id: str, fault: int) -> str:
     return "wo" + hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
-def written(moment: datetime) -> str:
-    """An aware moment as commands say it: in UTC, in whole milliseconds."""
-    return text_of(whole_ms(moment.astimezone(UTC)))
+_PLAIN = frozenset({str, int, float, bool})
 
 
-def _opening(
-    request: RequestSubmitted,
-    request_id: str,
-    text: str,
-    location: Data,
-    verdict: Classification,
-    reported_at: datetime,
-) -> Data:
-    reporter = request.reporter
-    return {
-        "request_id": request_id,
-        "channel": request.channel,
-        "kind": verdict.kind,
-        "origin": request.origin or "reactive",
-        "drill": request.drill,
-        "reported_at": written(reported_at),
-        "noticed_at": written(request.noticed_at) if request.noticed_at else None,
-        "due_at": written(request.due_at) if request.due_at else None,
-        "text": text,
-        "location": location,
-        "requirements": verdict.requirements,
-        "urgency": verdict.urgency,
-        "hazards": verdict.hazards,
-        "impact": request.impact,
-        "department_id": reporter.department_id,
-        "needs_triage": verdict.needs_front_desk,
-        "links": [{"type": "about", "id": request.about_ref}] if request.about_ref else [],
-        "reporter": {
-            "affiliation": reporter.affiliation,
-            "department_id": reporter.department_id,
-            "vulnerable": reporter.vulnerable,
-            "locale": reporter.locale or request.locale,
-        },
-        "classifier": {
-            "source": verdict.source,
-            "model_version": verdict.model_version,
-            "confidence": verdict.confidence_permille / 1000,
-            "evidence": verdict.evidence,
-        },
-    }
-
-
-_BESIDE = frozenset(
-    {"entered_at", "entered_by", "access", "attachments", "asset_state", "billing_hint", "about_ref"}
-    | {"external_refs", "campaign_id", "locale"}
-)
-"""What a request may say that nothing is decided by: it stands in the opening as it was said."""
-
-
-def _beside(request: RequestSubmitted) -> Data:
-    named = request.model_fields_set & _BESIDE
-    data: Data = _plain(request.model_dump(include=named, exclude_none=True)) if named else {}
-    if request.on_behalf_of is not None:
-        data["on_behalf_of"] = _who(request.on_behalf_of)
+def _said(action: Action) -> Data:
+    """What an action says, as JSON values; what it leaves empty is left out, and when it was done is for the caller."""
+    data: Data = {}
+    nested: set[str] = set()
+    for name, value in vars(action).items():
+        if type(value) in _PLAIN:
+            data[name] = value
+        elif value is not None and value != () and name not in _BY_HAND:
+            nested.add(name)
+    if nested:  # most actions have none: pydantic is asked only where its models are nested
+        data |= action.model_dump(mode="json", exclude_none=True, include=nested)
+    data["actor"] = given(action.actor)
     return data
 
 
-def _plain(value: Any) -> Any:
-    """The same value, moments as commands say them."""
-    if isinstance(value, datetime):
-        return written(value)
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def _who(person: PersonRef) -> Data:
-    """A person without what names or reaches them; intake adds the subject id."""
-    said = {name: getattr(person, name) for name in ("affiliation", "department_id", "vulnerable", "locale")}
-    return {name: value for name, value in said.items() if value is not None}
-
-
-def _people(request: RequestSubmitted, said: str) -> dict[str, tuple[str, bytes]]:
-    people = {request.reporter.id: (new_subject(), person_details(request.reporter, said))}
-    other = request.on_behalf_of
-    if other is not None and other.id not in people:
-        people[other.id] = (new_subject(), person_details(other, ""))
-    return people
+_BY_HAND = frozenset({"actor", "performed_at"})

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from dispatch import metrics
 from dispatch.agents import wire
 from dispatch.agents.feed import Batch
-from dispatch.agents.inputs import Draft, Reader, written
+from dispatch.agents.inputs import Draft, Reader
+from dispatch.agents.openings import written
 from dispatch.agents.patience import patiently
 from dispatch.agents.policies import PolicyBook
 from dispatch.agents.publisher import Publisher, Record
@@ -57,6 +58,7 @@ class Intake:
         self.dead_partitions = dead_partitions
         self.reader = Reader(tenant, policies, future_tolerance_s)
         self.steps = steps
+        self._ways: dict[str, tuple[str, str, int, bytes]] = {}
 
     async def take(self, _lane: int, _consumer: AIOKafkaConsumer) -> Mapping[str, int]:
         """See Keeper: intake goes on from the group's commit."""
@@ -145,8 +147,10 @@ class Intake:
         return out
 
     def _command(self, draft: Draft, route: str) -> Record:
-        territory, _bar, lane = route.partition("|")
-        key = f"{self.tenant}:{territory}"
+        way = self._ways.get(route)
+        if way is None:
+            way = self._ways[route] = self._way(route)
+        territory, topic, lane, key = way
         incoming, record = draft.incoming, draft.record
         data = draft.data
         command = Command(
@@ -166,8 +170,13 @@ class Intake:
                 "offset": record.offset,
             },
         )
-        topic = COMMANDS_URGENT if lane == "u" else COMMANDS
-        return Record(topic, self.lane_of(key), key.encode(), encode_command(command))
+        return Record(topic, lane, key, encode_command(command))
+
+    def _way(self, route: str) -> tuple[str, str, int, bytes]:
+        """The territory that a route names, and the topic, the partition and the key of commands for it."""
+        territory, _bar, urgency = route.partition("|")
+        key = f"{self.tenant}:{territory}"
+        return territory, COMMANDS_URGENT if urgency == "u" else COMMANDS, self.lane_of(key), key.encode()
 
 
 def _time_of(draft: Draft, clock: Clock) -> str:

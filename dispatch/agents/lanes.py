@@ -94,7 +94,7 @@ def load_territory(key: TerritoryKey, loaded: Loaded | None, policy_version: str
     retime(territory)
     territory.saved()
     territory.unmatched.clear()
-    territory.freed_trades.clear()
+    territory.freed.clear()
     return held
 
 

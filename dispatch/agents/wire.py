@@ -101,7 +101,8 @@ def records_of(entry: Entry, lane: int, lane_of: Callable[[str], int]) -> list[R
             policyversion=policy,
             traceparent=trace,
         )
-        records.extend(Record(topic, lane, key, data, headers) for topic in topics_of(kind))
+        for topic in topics_of(kind):
+            records.append(Record(topic, lane, key, data, headers))
     for territory, value in entry.sent:
         to = f"{entry.tenant}:{territory}"
         records.append(Record(COMMANDS_URGENT, lane_of(to), to.encode(), value))

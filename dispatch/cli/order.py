@@ -115,15 +115,16 @@ def _why(told: Sequence[Told]) -> dict[str, Any] | None:
         "sentence": {name: given.data["why"].get(name) for name in ("zh", "en")} if given else None,
         "technician_id": given.data.get("technician_id") if given else None,
         "chosen": data.get("chosen"),
-        "candidates": [
-            {"technician_id": each.get("technician_id") or each.get("technician"), "terms": each.get("terms"),
-             "total": each.get("total")}
-            for each in data.get("candidates", ())
-        ],
+        "candidates": [_candidate(data["columns"], each) for each in data.get("candidates", ())],
         "excluded": data.get("excluded", {}),
         "round": data.get("round"),
         "policy_version": data.get("policy_version"),
     }  # fmt: skip
+
+
+def _candidate(columns: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
+    terms = dict(zip(columns, row, strict=False))
+    return {"technician_id": terms.pop("technician"), "total": terms.pop("total"), "terms": terms}
 
 
 def _owners(told: Sequence[Told]) -> list[dict[str, Any]]:

@@ -170,12 +170,8 @@ class HandedOver(LegEvent):
     notes: Text | None = None
 
 
-class Candidate(Model):
-    """One technician who could have been chosen: the terms of the score, and their sum."""
-
-    technician: Id
-    terms: Terms = Field(default_factory=dict)
-    total: Integer | None = None
+Candidate = Annotated[tuple[Id | Integer, ...], Field(min_length=1, max_length=20)]
+"""One technician who could have been chosen: what each of the `columns` says of them."""
 
 
 class Excluded(Model):
@@ -195,10 +191,12 @@ class Chosen(Model):
 class AssignmentEvaluated(OrderEvent):
     """How a round of matching judged the technicians: the best 20, and how many each rule excluded.
 
-    `round` is the id of the dispatch.lane.decided that ran it.
+    A candidate is a row of `columns`: the total, the technician, and the terms of the score that it sums; lower is
+    better. `round` is the id of the dispatch.lane.decided that ran it.
     """
 
     policy_version: Id
+    columns: Annotated[tuple[Code, ...], Field(max_length=20)] = ()
     candidates: Annotated[tuple[Candidate, ...], Field(max_length=20)] = ()
     excluded: Annotated[dict[Code, Excluded], Field(max_length=100)] = Field(default_factory=dict)
     round: Id | None = None

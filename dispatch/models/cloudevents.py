@@ -45,7 +45,7 @@ class _Usual(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     traceparent: str | None = None
 
 
-_ATTRIBUTES: Final = tuple(name for name in _Usual.__struct_fields__ if name not in _NO_ATTRIBUTE)
+_OPTIONAL: Final = ("time", "subject", "datacontenttype", "partitionkey", "tenantid", "traceparent")
 _usual = msgspec.json.Decoder(_Usual)
 
 
@@ -129,7 +129,11 @@ def _structured(key: bytes | None, value: bytes | None) -> Incoming:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         attributes, data = _any_envelope(value)
     else:
-        attributes = {name: text for name in _ATTRIBUTES if (text := getattr(usual, name)) is not None}
+        attributes = {"specversion": usual.specversion, "id": usual.id, "source": usual.source, "type": usual.type}
+        for name in _OPTIONAL:
+            text = getattr(usual, name)
+            if text is not None:
+                attributes[name] = text
         if usual.datacontenttype is not None:
             _check_data_type(usual.datacontenttype)
         data = bytes(usual.data)
@@ -188,7 +192,9 @@ def _data(fields: dict[str, msgspec.Raw]) -> bytes:
 
 
 def _incoming(attributes: dict[str, str], key: bytes | None, data: bytes) -> Incoming:
-    for name, text in attributes.items():
+    whole = "".join(attributes.values())
+    usual = len(whole) <= MAX_ATTRIBUTE and whole.isprintable()
+    for name, text in () if usual else attributes.items():
         if len(text) > MAX_ATTRIBUTE or not (text.isprintable() or not _CONTROL.search(text)):
             raise Rejected("bad-attribute", f"over {MAX_ATTRIBUTE} characters, or a control character", name)
     get = attributes.get
@@ -217,6 +223,7 @@ def _bad_version(found: str | None) -> Rejected:
     return Rejected("bad-attribute", "only CloudEvents 1.0 is read", "specversion")
 
 
+@lru_cache(maxsize=1_024)
 def _moment(text: str) -> datetime:
     try:
         moment = _datetime.decode(f'"{text}"')

@@ -21,7 +21,7 @@ from dispatch.models.base import (
     Text,
     Urgency,
 )
-from dispatch.models.people import PersonRef
+from dispatch.models.people import Actor, PersonRef
 
 _TEXT_OR_CATEGORY: JsonDict = {
     "anyOf": [
@@ -31,7 +31,7 @@ _TEXT_OR_CATEGORY: JsonDict = {
 }
 
 
-def given(flat: PersonRef | Location) -> dict[str, Any]:
+def given(flat: PersonRef | Location | Actor) -> dict[str, Any]:
     """The same as ``flat.model_dump(mode="json", exclude_none=True)``, for these hold only text, numbers and truth."""
     return {name: value for name, value in vars(flat).items() if value is not None}
 

@@ -94,7 +94,8 @@ class WorkingCalendar:
         if end <= start:
             return 0
         if self.always:
-            return (end - start) // timedelta(seconds=1)
+            passed = end - start
+            return passed.days * 86_400 + passed.seconds
         if end.year - start.year > SEARCH_YEARS:
             msg = f"calendar {self.id!r} sums at most {SEARCH_YEARS} years, asked from {start} to {end}"
             raise NoWorkingTime(msg)

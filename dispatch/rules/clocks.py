@@ -4,16 +4,66 @@ Every change that moves the next timer raises ``version``, and with it the timer
 ``order:cycle:kind:version``; a timer that comes back with an older id is stale and has no effect.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import lru_cache
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from dispatch.models.policy import ClockName, SlaRule
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Clock
+from dispatch.rules.state import Clock, Stopped
 
 PROMISED_TO = {"triage": "reporter", "accept": "desk", "confirm": "desk"}
+
+
+class Promise(NamedTuple):
+    """A target of a rule as clocks of it begin: everything that does not depend on when.
+
+    ``span`` and ``warn_spans`` are for a calendar that never closes, None and empty for any other. ``rule`` is kept,
+    so that nothing else takes its place in memory.
+    """
+
+    rule: SlaRule
+    target_s: int
+    calendar_id: str
+    ladder: str
+    promised_to: str
+    warn_permille: tuple[int, ...]
+    span: timedelta | None
+    warn_spans: tuple[timedelta, ...]
+
+
+def _promise(policy: Policy, rule: SlaRule, name: ClockName) -> Promise:
+    target = rule.targets[name]
+    calendar_id = target.calendar or rule.calendar
+    permille = rule.warn_at_permille
+    is_always = policy.calendar(calendar_id).always
+    points = [target.within * each // 1000 for each in permille] if is_always and target.within else []
+    return Promise(
+        rule=rule,
+        target_s=target.within,
+        calendar_id=calendar_id,
+        ladder=target.ladder or rule.ladder,
+        promised_to=PROMISED_TO.get(name, "reporter"),
+        warn_permille=permille,
+        span=timedelta(seconds=target.within) if is_always else None,
+        warn_spans=tuple([timedelta(seconds=each) for each in points]),
+    )
+
+
+def _promises(_policy: Policy) -> dict[tuple[int, str], Promise]:
+    return {}
+
+
+def promise(policy: Policy, rule: SlaRule, name: ClockName) -> Promise:
+    """The target ``name`` of a rule of the policy, looked up once."""
+    known = policy.compiled(_promises)
+    question = (id(rule), name)
+    found = known.get(question)
+    if found is None:
+        found = known[question] = _promise(policy, rule, name)
+    return found
 
 
 def start(
@@ -29,41 +79,34 @@ def start(
     A clock whose due moment was promised outside has no calendar: its seconds are those of the wall. ``before`` is
     the order's earlier clock of this name: its timers and its breach are never taken for those of the new one.
     """
-    target = rule.targets[name]
-    calendar_id = target.calendar or rule.calendar
-    target_s = target.within
-    permille = rule.warn_at_permille
+    _, target_s, calendar_id, ladder, promised_to, permille, span, warn_spans = promise(policy, rule, name)
+    warn_at: Iterable[datetime]
     if due_at is not None:
         calendar_id, target_s = "", max(0, int((due_at - at).total_seconds()))
         due = due_at
         warn_at = [at + timedelta(seconds=target_s * each // 1000) for each in permille] if target_s else []
-    elif (calendar := policy.calendar(calendar_id)).always:
-        due = at + _span(target_s)
-        warn_at = [at + _span(target_s * each // 1000) for each in permille] if target_s else []
+    elif span is not None:
+        due = at + span
+        warn_at = [at + each for each in warn_spans]
     else:
-        add = calendar.add
+        add = policy.calendar(calendar_id).add
         due = add(at, target_s)
         warn_at = [add(at, target_s * each // 1000) for each in permille] if target_s else []
     return Clock(
         name=name,
         target_s=target_s,
         calendar_id=calendar_id,
-        ladder=target.ladder or rule.ladder,
+        ladder=ladder,
         started_at=at,
         resumed_at=at,
         due_at=due,
         due_at_original=due,
-        promised_to=PROMISED_TO.get(name, "reporter"),
+        promised_to=promised_to,
         warn_permille=permille,
         warn_at=tuple(warn_at),
         version=before.version + 1 if before else 1,
         verdict_revision=before.verdict_revision + 1 if before else 0,
     )
-
-
-@lru_cache(maxsize=1024)
-def _span(seconds: int) -> timedelta:
-    return timedelta(seconds=seconds)
 
 
 def _add(policy: Policy, calendar_id: str, at: datetime, seconds: int) -> datetime:
@@ -173,8 +216,8 @@ def retarget(policy: Policy, clock: Clock, fresh: Clock) -> Clock:
     return _aim(policy, moved, clock.resumed_at) if clock.state == "running" else moved
 
 
-def stop(policy: Policy, clock: Clock, fact_at: datetime) -> Clock:
-    """The clock stopped by a fact at ``fact_at``, with its verdict: met at or before the due moment.
+def stop(policy: Policy, clock: Clock, fact_at: datetime) -> Stopped:
+    """How a fact at ``fact_at`` stops the clock, with its verdict: met at or before the due moment.
 
     A clock that stands still and is not broken is met. One that was stopped by a later fact is judged again.
     """
@@ -184,20 +227,37 @@ def stop(policy: Policy, clock: Clock, fact_at: datetime) -> Clock:
         end_at = clock.paused_at or clock.stopped_at or fact_at
         over_s = working_s(policy, clock, max(fact_at, clock.resumed_at), end_at)
         elapsed_s = max(0, clock.elapsed_s - over_s)
-    unbroken = clock.state == "paused" and clock.breached_at is None
-    met = unbroken or fact_at <= clock.due_at
-    stopped = replace(
-        clock,
+    met = fact_at <= clock.due_at or (clock.state == "paused" and clock.breached_at is None)
+    return Stopped(
+        name=clock.name,
         state="stopped",
         stopped_at=fact_at,
-        paused_at=None,
-        pause_reason=None,
-        paused_s=_paused_s(clock, fact_at),
         elapsed_s=elapsed_s,
         verdict="met" if met else "breached",
         version=clock.version + 1,
+        paused_s=_paused_s(clock, fact_at),
+        verdict_revision=clock.verdict_revision + (met and clock.breached_at is not None),
     )
-    return _unbroken(stopped) if met and clock.breached_at is not None else stopped
+
+
+def stopped(clock: Clock, told: Stopped) -> Clock:
+    """The clock as :func:`stop` says that it was stopped. It warns of nothing more, and one that was met is unbroken."""
+    after = replace(
+        clock,
+        state="stopped",
+        stopped_at=told.stopped_at,
+        paused_at=None,
+        pause_reason=None,
+        paused_s=told.paused_s,
+        elapsed_s=told.elapsed_s,
+        verdict=told.verdict,
+        verdict_revision=told.verdict_revision,
+        version=told.version,
+        warn_at=(),
+    )
+    if told.verdict == "met" and clock.breached_at is not None:
+        return replace(after, breached_at=None, breach_event=None, rung=0, rung_at=None)
+    return after
 
 
 def _paused_s(clock: Clock, at: datetime) -> dict[str, int]:

@@ -16,7 +16,7 @@ from dispatch.rules.escalating import owner_times
 from dispatch.rules.holds import off_hold, take_off_hold
 from dispatch.rules.legs import acted, current, leg_facts, leg_of, move_leg, release
 from dispatch.rules.lifecycle import permit
-from dispatch.rules.state import Clock, Data, Leg, Order, text_of
+from dispatch.rules.state import Clock, Data, Leg, Order, Stopped, text_of
 
 _WORK = frozenset(
     (
@@ -60,23 +60,27 @@ def wait_for_acceptance(draft: Draft, order: Order) -> list[Clock]:
 
 
 def _work(data: Data) -> Data:
-    return {name: value for name, value in data.items() if name in _WORK and value is not None}
+    """What was reported of the work; what was left empty is left out."""
+    return {name: value for name, value in data.items() if name in _WORK and value is not None and value != []}
 
 
-def _completion(draft: Draft, order: Order, leg: Leg, data: Data, stopped: list[Clock]) -> Data:
+def _completion(draft: Draft, order: Order, leg: Leg, data: Data, stopped: list[Stopped]) -> Data:
     technician = draft.technician(leg.technician_id)
-    facts = leg_facts(leg, "completed") | _work(data) | acted(data)
-    facts |= outcome(draft, order, fact_time(draft, data), stopped)
+    facts = leg_facts(leg, "completed")
+    facts.update(_work(data))
+    facts.update(acted(data))
+    facts.update(outcome(draft, order, fact_time(draft, data), stopped))
     facts["clock_changes"] = [*stopped, *wait_for_acceptance(draft, order)]
     facts["org_id"] = technician.org_id if technician else None
     return facts
 
 
-def outcome(draft: Draft, order: Order, done_at: datetime, stopped: list[Clock]) -> Data:
+def outcome(draft: Draft, order: Order, done_at: datetime, stopped: list[Stopped]) -> Data:
     """What every KPI may ask of an order whose work, or answer, is there: times, clocks, owners, counts."""
     at = text_of(done_at)
     acceptor = draft.policy_of(order).site.acceptor
-    return {
+    ended = {clock.name: clock for clock in stopped}
+    facts: Data = {
         "state": "completed",
         "owner": {"kind": acceptor.kind, "id": acceptor.id},
         "decided_at": draft.now_text,
@@ -92,12 +96,13 @@ def outcome(draft: Draft, order: Order, done_at: datetime, stopped: list[Clock])
         "urgency_initial": order.urgency_initial,
         "urgency_final": order.urgency,
         "area_path": list(order.area_path),
-        "department_id": order.department_id,
         "drill": order.drill,
         "kind": order.kind,
         "origin": order.origin,
-        "job_class": order.job_class,
-        "counters": order.counters,
-        "clocks": [verdict_facts(clock) for clock in (order.clocks | {one.name: one for one in stopped}).values()],
+        "clocks": [verdict_facts(clock, ended.get(name)) for name, clock in order.clocks.items()],
         "time_by_owner": owner_times(order, draft.now),
     }
+    for name in ("department_id", "job_class", "counters"):
+        if value := getattr(order, name):
+            facts[name] = value
+    return facts

@@ -11,7 +11,7 @@ from dispatch.rules import clocks
 from dispatch.rules.events import Event
 from dispatch.rules.evolve import fold
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Clock, Data, Escalation, Order, Technician, moment_of, text_of, whole_ms
+from dispatch.rules.state import Clock, Data, Escalation, Order, Stopped, Technician, moment_of, text_of, whole_ms
 from dispatch.rules.territory import Territory
 
 
@@ -42,8 +42,7 @@ class Draft:
 
     def order(self, order_id: str) -> Order | None:
         """The order as the draft has it."""
-        found = self.orders.get(order_id)
-        return found if found is not None else self.territory.order(order_id)
+        return self.orders.get(order_id) or self.territory.order(order_id)
 
     def technician(self, technician_id: str) -> Technician | None:
         """The technician as the draft has them."""
@@ -75,7 +74,7 @@ class Draft:
 
     def emit(self, short: str, subject: str, data: Data, *, at: datetime | None = None) -> Event:
         """Add an event and fold it. ``at`` is when it happened (default: now)."""
-        order = self.order(subject)
+        order = self.orders.get(subject) or self.territory.order(subject)
         command = self.command
         events = self.events
         event = Event(
@@ -90,7 +89,7 @@ class Draft:
             traceparent=command.traceparent if command else (order.traceparent if order else None),
         )
         events.append(event)
-        fold(self, event)
+        fold(self, event, order)
         return event
 
     def tell(self, short: str, order: Order, data: Data, *, at: datetime | None = None) -> Order:
@@ -135,13 +134,13 @@ Disproved = list[tuple[str, str]]
 """Clocks of which a breach was announced that did not happen, each with the id of that event."""
 
 
-def stop_clocks(draft: Draft, order: Order, names: Iterable[str], fact_at: datetime) -> tuple[list[Clock], Disproved]:
+def stop_clocks(draft: Draft, order: Order, names: Iterable[str], fact_at: datetime) -> tuple[list[Stopped], Disproved]:
     """The named clocks as a fact stops them, for the fact's own event, and the breaches that it disproves.
 
     A clock that a later fact has stopped as broken is judged again: facts come in late and out of order.
     """
     policy = draft.policy_of(order)
-    stopped: list[Clock] = []
+    stopped: list[Stopped] = []
     for name in names:
         clock = order.clocks.get(name)
         if clock is None:
@@ -152,13 +151,21 @@ def stop_clocks(draft: Draft, order: Order, names: Iterable[str], fact_at: datet
     return stopped, disproved(order, stopped)
 
 
-def disproved(order: Order, changed: Iterable[Clock]) -> Disproved:
+def disproved(order: Order, changed: Iterable[Clock | Stopped]) -> Disproved:
     """The breaches that changed clocks no longer have."""
-    before = ((clock, order.clocks[clock.name]) for clock in changed if clock.name in order.clocks)
-    return [(old.name, old.breach_event) for clock, old in before if old.breach_event and not clock.breach_event]
+    known = order.clocks
+    return [
+        (old.name, old.breach_event)
+        for clock in changed
+        if (old := known.get(clock.name)) is not None and old.breach_event and not _is_broken(clock)
+    ]
 
 
-def settle_clocks(draft: Draft, order: Order, stopped: list[Clock], wrong: Disproved) -> Order:
+def _is_broken(clock: Clock | Stopped) -> bool:
+    return clock.verdict != "met" if isinstance(clock, Stopped) else clock.breach_event is not None
+
+
+def settle_clocks(draft: Draft, order: Order, stopped: list[Stopped], wrong: Disproved) -> Order:
     """Say what the stopped clocks mean, once the fact's own event has carried them: corrected, all quiet."""
     if wrong:
         order = correct(draft, order, wrong, "late_fact")
@@ -185,21 +192,29 @@ def correct(draft: Draft, order: Order, wrong: Disproved, reason: str) -> Order:
     return order
 
 
-def verdict_facts(clock: Clock) -> Data:
-    """A clock as a KPI reads it: the promise, the time spent, and the verdict."""
-    ended, due_at = clock.stopped_at, text_of(clock.due_at)
-    return {
+def verdict_facts(clock: Clock, stopped: Stopped | None = None) -> Data:
+    """A clock as a KPI reads it: the promise, the time spent, and the verdict; pauses and the like if there were any.
+
+    ``stopped`` is how a fact stops it that has not been told yet.
+    """
+    now = stopped or clock
+    ended, started = now.stopped_at, clock.started_at
+    facts: Data = {
         "name": clock.name,
         "target_s": clock.target_s,
-        "due_at_original": text_of(clock.due_at_original) if clock.due_at_original is not clock.due_at else due_at,
-        "due_at_current": due_at,
-        "wall_s": max(0, int((ended - clock.started_at).total_seconds())) if ended else None,
-        "working_s": clock.elapsed_s,
-        "paused_s": clock.paused_s,
-        "extended_s": clock.extended_s,
-        "verdict": clock.verdict,
-        "verdict_revision": clock.verdict_revision,
+        "due_at_original": text_of(clock.due_at_original),
+        "due_at_current": text_of(clock.due_at),
+        "wall_s": (int((ended - started).total_seconds()) if ended > started else 0) if ended else None,
+        "working_s": now.elapsed_s,
+        "verdict": now.verdict,
     }
+    if now.paused_s:
+        facts["paused_s"] = now.paused_s
+    if clock.extended_s:
+        facts["extended_s"] = clock.extended_s
+    if now.verdict_revision:
+        facts["verdict_revision"] = now.verdict_revision
+    return facts
 
 
 def end_escalations(draft: Draft, order: Order, which: Callable[[Escalation], bool] = lambda _one: True) -> Order:

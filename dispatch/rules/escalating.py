@@ -67,13 +67,14 @@ def raise_escalation(
 
 def owner_times(order: Order, until: datetime) -> list[Data]:
     """Who was accountable for how many seconds, the present owner up to ``until``."""
-    totals = dict(order.time_by_owner)
-    key = f"{order.owner.kind}/{order.owner.id}"
-    totals[key] = totals.get(key, 0) + max(0, int((until - order.owner_since).total_seconds()))
-    return [
-        {"owner": {"kind": kind, "id": owner_id}, "s": spent_s}
-        for (kind, _slash, owner_id), spent_s in ((key.partition("/"), spent_s) for key, spent_s in totals.items())
-    ]
+    totals, since, owner = order.time_by_owner.copy(), order.owner_since, order.owner
+    key = f"{owner.kind}/{owner.id}"
+    totals[key] = totals.get(key, 0) + (int((until - since).total_seconds()) if until > since else 0)
+    told: list[Data] = []
+    for key, spent_s in totals.items():
+        kind, _slash, owner_id = key.partition("/")
+        told.append({"owner": {"kind": kind, "id": owner_id}, "s": spent_s})
+    return told
 
 
 def _left_s(draft: Draft, order: Order) -> int | None:

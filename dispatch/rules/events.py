@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import msgspec
 
-from dispatch.rules.state import Clock, Data, Order, Record
+from dispatch.rules.state import Clock, Data, Order, Record, Stopped
 
 
 class Event(Record, frozen=True, kw_only=True):
@@ -43,13 +43,18 @@ def clocks_field(short: str) -> str:
     return "clocks" if short.startswith("clock.") else "clock_changes"
 
 
+def _clock(said: Data) -> Clock | Stopped:
+    """A clock is said whole when it begins or moves, and in part when it is stopped."""
+    return msgspec.convert(said, Clock) if "target_s" in said else msgspec.convert(said, Stopped)
+
+
 def revive(event: Event) -> Event:
     """The event read back from the log, as it was when it was decided: clocks and snapshots typed again."""
     data = event.data
     typed: Data = {}
     field = clocks_field(event.type)
     if field in data:
-        typed[field] = msgspec.convert(data[field], list[Clock])
+        typed[field] = [_clock(one) for one in data[field]]
     if event.type == "work-order.transferred-in":
         typed["order"] = msgspec.convert(data["order"], Order)
     return msgspec.structs.replace(event, data={**data, **typed}) if typed else event

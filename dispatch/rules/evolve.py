@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from dispatch.rules.clocks import stopped
 from dispatch.rules.events import Event
 from dispatch.rules.evolve_special import SPECIAL
 from dispatch.rules.evolve_staff import fold_technician, set_load
@@ -21,6 +22,7 @@ from dispatch.rules.state import (
     Order,
     Owner,
     Requirement,
+    Stopped,
     moment_of,
 )
 from dispatch.rules.territory import View
@@ -88,8 +90,11 @@ def _plan(kind: str) -> Plan:
     )
 
 
-def fold(view: View, event: Event) -> None:
-    """Apply one event to the view; types without an effect on state change nothing."""
+def fold(view: View, event: Event, order: Order | None = None) -> None:
+    """Apply one event to the view; types without an effect on state change nothing.
+
+    ``order`` is the one that the event speaks of, as the view has it; left out, it is looked up.
+    """
     kind = event.type
     if kind == "work-order.opened":
         view.opened += 1
@@ -99,17 +104,17 @@ def fold(view: View, event: Event) -> None:
     elif (plan := _plan(kind)).is_staff:
         fold_technician(view, event)
     else:
-        _fold_order(view, event, plan)
+        before = order or view.order(event.subject)
+        if before is not None:
+            _fold_order(view, event, plan, before)
 
 
-def _fold_order(view: View, event: Event, plan: Plan) -> None:
-    before = view.order(event.subject)
-    if before is None:
+def _fold_order(view: View, event: Event, plan: Plan, before: Order) -> None:
+    changes = _changes(before, event, plan)
+    if not changes:
         return
-    after = _changed(before, event, plan)
-    if after is before:
-        return
-    if after.is_final and not before.is_final:
+    after = replace(before, **changes)
+    if ("state" in changes or "moved_to" in changes) and after.is_final and not before.is_final:
         for leg in after.legs:
             set_load(view, leg.technician_id, leg.assignment_id, busy=False)
         after = tombstone(after)
@@ -124,18 +129,20 @@ def _load(view: View, event: Event) -> None:
     set_load(view, data["technician_id"], data["assignment_id"], busy=busy, at=event.time if busy else None)
 
 
-def _changed(order: Order, event: Event, plan: Plan) -> Order:
+def _changes(order: Order, event: Event, plan: Plan) -> Data:
     data = event.data
     changes: Data = {}
     if (state := data.get("state")) is not None:
         changes["state"] = state
     if "owner" in data and event.type != "escalation.raised":
-        changes.update(_owned(order, data["owner"], event))
+        _own(order, data["owner"], event, changes)
     if "leg_state" in data:
-        changes.update(_leg(order, event))
-    clocks: list[Clock] | None = data["clocks"] if plan.is_clock else data.get("clock_changes")
-    if clocks:
-        changes["clocks"] = {**order.clocks, **{clock.name: clock for clock in clocks}}
+        _move_leg(order, event, changes)
+    told: list[Clock | Stopped] | None = data["clocks"] if plan.is_clock else data.get("clock_changes")
+    if told:
+        known = changes["clocks"] = order.clocks.copy()
+        for clock in told:
+            known[clock.name] = stopped(known[clock.name], clock) if isinstance(clock, Stopped) else clock
     if plan.counter is not None:
         changes["counters"] = _counted(order, event, plan.counter)
     if plan.first_time is not None and plan.first_time not in order.times:
@@ -146,7 +153,7 @@ def _changed(order: Order, event: Event, plan: Plan) -> Order:
         changes.update(_fields(data["changes"]))
     if plan.special is not None:
         changes.update(plan.special(order, event))
-    return replace(order, **changes) if changes else order
+    return changes
 
 
 def _opened(event: Event) -> Order:
@@ -173,7 +180,7 @@ def _opened(event: Event) -> Order:
         location=data["location"],
         text=data["text"],
         reporter=data["reporter"],
-        links=tuple(data["links"]),
+        links=tuple(data.get("links", ())),
         parties=tuple(data.get("parties", ())),
         policy_version=data["policy_version"],
         reported_at=moment_of(data["reported_at"]),
@@ -238,24 +245,25 @@ def _counted(order: Order, event: Event, counter: str) -> dict[str, int]:
     return order.counters | {counter: order.counters.get(counter, 0) + 1}
 
 
-def _owned(order: Order, owner: Data, event: Event) -> Data:
+def _own(order: Order, owner: Data, event: Event, changes: Data) -> None:
     """Somebody else is accountable from now on; the time of a closed order is nobody's."""
-    now = moment_of(event.data.get("decided_at") or event.time)
+    now, since, before = moment_of(event.data.get("decided_at") or event.time), order.owner_since, order.owner
     until = min(now, order.closed_at) if order.closed_at else now
-    key = f"{order.owner.kind}/{order.owner.id}"
-    spent_s = max(0, int((until - order.owner_since).total_seconds()))
-    totals = order.time_by_owner | {key: order.time_by_owner.get(key, 0) + spent_s}
-    return {
-        "owner": Owner(kind=owner["kind"], id=owner["id"]),
-        "owner_since": max(now, order.owner_since),
-        "time_by_owner": totals,
-    }
+    key = f"{before.kind}/{before.id}"
+    totals = changes["time_by_owner"] = order.time_by_owner.copy()
+    totals[key] = totals.get(key, 0) + (int((until - since).total_seconds()) if until > since else 0)
+    changes["owner"] = Owner(kind=owner["kind"], id=owner["id"])
+    changes["owner_since"] = max(now, since)
 
 
-def _leg(order: Order, event: Event) -> Data:
+def _move_leg(order: Order, event: Event, changes: Data) -> None:
     data = event.data
     assignment_id = data["assignment_id"]
-    known = next((leg for leg in order.legs if leg.assignment_id == assignment_id), None)
+    known: Leg | None = None
+    for each in order.legs:
+        if each.assignment_id == assignment_id:
+            known = each
+            break
     at = moment_of(event.time)
     if known is None:
         leg = Leg(
@@ -269,7 +277,8 @@ def _leg(order: Order, event: Event) -> Data:
             expires_at=moment_of(data["expires_at"]) if data.get("expires_at") else None,
             pinned_until=moment_of(data["pinned_until"]) if data.get("pinned_until") else None,
         )
-        return {"legs": (*order.legs, leg), "exhausted": False}
+        changes["legs"], changes["exhausted"] = (*order.legs, leg), False
+        return
     leg = replace(
         known,
         state=data["leg_state"],
@@ -278,10 +287,9 @@ def _leg(order: Order, event: Event) -> Data:
         visits=known.visits + (event.type == "work-order.arrived"),
         handover_to=data.get("handover_to", known.handover_to),
     )
-    changes: Data = {"legs": tuple([leg if old is known else old for old in order.legs])}
+    changes["legs"] = tuple([leg if old is known else old for old in order.legs])
     if (answer := ASKED.get(event.type)) is not None and data.get("ask_again") is not True:
         changes["asked"] = order.asked | {known.technician_id: answer}
-    return changes
 
 
 def _fields(changes: Data) -> Data:

@@ -159,5 +159,9 @@ def permit(action: str, role: str, order: Order) -> bool:
 
 def crew_state(legs: Iterable[Leg]) -> str:
     """The order's state as its crew stands: that of the leg that is furthest; ``open`` without one."""
-    states = [LEG_TO_ORDER[leg.state] for leg in legs if leg.is_active]
-    return max(states, key=_RANK.__getitem__, default="open")
+    furthest, state = -1, "open"
+    for leg in legs:
+        reached = LEG_TO_ORDER.get(leg.state)  # None once the leg is over
+        if reached is not None and _RANK[reached] > furthest:
+            furthest, state = _RANK[reached], reached
+    return state

@@ -50,6 +50,12 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
+def facts_of(place: Place) -> dict[str, Any]:
+    """The place as events say it: without what is not known."""
+    facts = msgspec.structs.asdict(place)
+    return {name: value for name, value in facts.items() if value is not None and value is not False and value != ()}
+
+
 def locate(policy: Policy, location: Mapping[str, Any] | None, text: str) -> Place:
     """Resolve the ``location`` of a request (``EVENTS.md``) and what its ``text`` says of the place.
 

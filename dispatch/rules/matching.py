@@ -19,7 +19,7 @@ import msgspec
 from dispatch.models.policy import URGENCIES
 from dispatch.rules import matching_constraints as hard
 from dispatch.rules import matching_scores as soft
-from dispatch.rules.matching_board import Board, Place, tables
+from dispatch.rules.matching_board import Board, Place, Tables, tables
 from dispatch.rules.matching_constraints import Hard
 from dispatch.rules.matching_pool import Pool, Soft
 from dispatch.rules.matching_solver import Row, assign
@@ -83,7 +83,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
     order_id: str
     place: int
-    candidates: list[soft.Candidate]
+    candidates: Sequence[soft.Ranked]
     eligible: int
     excluded: dict[str, Data]
     anyone_left: bool
@@ -110,7 +110,7 @@ def match(
     """
     pool = Pool() if pool is None else pool
     pool.look(technicians, policy.areas, now)
-    board = Board(pool, tables(HARD, SOFT, policy.document.matching.weights, CANDIDATES))
+    board = Board(pool, policy.compiled(_tables))
     places = [place for number, order in enumerate(orders) for place in board.places(order, number)]
     if not places:
         return Round()
@@ -119,10 +119,15 @@ def match(
     return Round(given=_given(board, places, winners), evaluations=_evaluations(places, winners))
 
 
+def _tables(policy: Policy) -> Tables:
+    return tables(HARD, SOFT, policy.document.matching.weights, CANDIDATES)
+
+
 def _winners(board: Board, places: Sequence[Place]) -> Sequence[int | None]:
     """The technician of each place, None for a place that nobody gets."""
     ranked = [place.group.best(place.mask) for place in places]
-    first = [best[0][1] if best else None for best in ranked]
+    numbers = board.pool.numbers
+    first = [numbers[best[0][1]] if best else None for best in ranked]
     wanted = [winner for winner in first if winner is not None]
     if len(set(wanted)) == len(wanted):
         return first  # no two want the same: all who can be served are, each by the cheapest
@@ -148,7 +153,8 @@ def _given(board: Board, places: Sequence[Place], winners: Sequence[int | None])
             continue
         group, more = place.group, before.get(winner, 0)
         before[winner] = more + 1
-        alone, _, travel, load, level, idle = next(one for one in group.ranking if one[1] == winner)
+        technician_id = pool.ids[winner]
+        alone, _, travel, load, level, idle = _of(group.ranking, technician_id)
         total, terms = alone + price * more, {"travel": travel, "load": load + more, "level": level, "idle": idle}
         is_placed = group.ask.point is not None and pool.points[winner] is not None
         given.append(
@@ -156,13 +162,20 @@ def _given(board: Board, places: Sequence[Place], winners: Sequence[int | None])
                 order_id=place.order.id,
                 place=place.number,
                 requirement=place.requirement,
-                technician_id=pool.ids[winner],
+                technician_id=technician_id,
                 terms=terms,
                 total=total,
                 why=why(terms, total, is_placed=is_placed),
             )
         )
     return tuple(given)
+
+
+def _of(ranking: Sequence[soft.Ranked], technician_id: str) -> soft.Ranked:
+    for one in ranking:
+        if one[1] == technician_id:
+            return one
+    raise LookupError(technician_id)
 
 
 def _evaluations(places: Sequence[Place], winners: Sequence[int | None]) -> tuple[Evaluation, ...]:

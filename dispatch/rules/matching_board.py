@@ -14,7 +14,7 @@ from dispatch.models.policy import Weights
 from dispatch.rules.geometry import Point
 from dispatch.rules.matching_constraints import Ask, Hard
 from dispatch.rules.matching_pool import Need, Pool, Soft, bits
-from dispatch.rules.matching_scores import Candidate, Ranked, candidates, ranked
+from dispatch.rules.matching_scores import Ranked, ranked
 from dispatch.rules.matching_solver import Ints
 from dispatch.rules.state import Data, Order, Requirement
 
@@ -66,23 +66,20 @@ class Group:
             self.excluded = need.excluded | self.excluded
         numbers = need.numbers if self.eligible == need.standing else list(bits(self.eligible))
         rows = [pool.costs(name, score, ask) for name, score in tables.soft]
-        self.ranking = ranked(tables.weights, numbers, [[row[number] for number in numbers] for row in rows])
-        self._ids = pool.ids
+        self.ranking = ranked(tables.weights, pool.ids, numbers, rows)
+        self._numbers = pool.numbers
         self._limit = tables.limit
-        self._candidates: dict[int, list[Candidate]] = {}
 
     def best(self, mask: int) -> Sequence[Ranked]:
         """The ranking of the technicians in ``mask``, all of them eligible."""
         if mask == self.eligible:
             return self.ranking
-        return [one for one in self.ranking if mask >> one[1] & 1]
+        numbers = self._numbers
+        return [one for one in self.ranking if mask >> numbers[one[1]] & 1]
 
-    def candidates(self, mask: int) -> list[Candidate]:
+    def candidates(self, mask: int) -> Sequence[Ranked]:
         """The best of the technicians in ``mask``, all of them eligible, by (total, id)."""
-        found = self._candidates.get(mask)
-        if found is None:
-            found = self._candidates[mask] = candidates(self._ids, self.best(mask)[: self._limit])
-        return found
+        return self.best(mask)[: self._limit]
 
 
 class Place(NamedTuple):
@@ -164,8 +161,8 @@ class Board:
         found = np.zeros((len(self.groups), len(self.pool.ids)), dtype=np.int64)
         for row, group in zip(found, self.groups, strict=True):
             if group.ranking:
-                totals, numbers, *_ = zip(*group.ranking, strict=True)
-                row[list(numbers)] = totals
+                totals, ids, *_ = zip(*group.ranking, strict=True)
+                row[[self.pool.numbers[each] for each in ids]] = totals
         return found
 
 

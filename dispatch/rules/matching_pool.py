@@ -102,7 +102,7 @@ class Pool:
         self.ids = [technician.id for technician in self.technicians]
         self.everyone = (1 << len(self.ids)) - 1
         self.areas = areas
-        self._numbers = {technician_id: number for number, technician_id in enumerate(self.ids)}
+        self.numbers = {technician_id: number for number, technician_id in enumerate(self.ids)}
         self._since, self._until = now, _valid_until(self.technicians, now)
         self.free = [max(each.free_capacity, 0) for each in self.technicians]
         self.loads = [len(each.load) for each in self.technicians]
@@ -118,7 +118,7 @@ class Pool:
     def _update(self, changed: Sequence[tuple[Technician, Technician]]) -> None:
         """Take in what people hold now, and where they are."""
         for old, new in changed:
-            number = self._numbers[new.id]
+            number = self.numbers[new.id]
             self.technicians[number] = new
             self.free[number] = max(new.free_capacity, 0)
             self.loads[number] = len(new.load)

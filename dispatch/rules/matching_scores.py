@@ -6,7 +6,6 @@ A score says what giving a place to each technician of the pool costs: lower is 
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,29 +16,11 @@ from dispatch.rules.matching_pool import Pool, Row, us_of
 
 Floats = NDArray[np.float64]
 
-Ranked = tuple[int, int, int, int, int, int]
-"""A technician who may take a place: total, number, and the terms travel, load, level and idle."""
+Ranked = tuple[int, str, int, int, int, int]
+"""A technician who may take a place, as an evaluation lists them; :data:`COLUMNS` says what stands where."""
 
-
-class Terms(msgspec.Struct, frozen=True, gc=False):
-    """What each score says of a technician for a place."""
-
-    travel: int
-    load: int
-    level: int
-    idle: int
-
-
-class Candidate(msgspec.Struct, frozen=True, gc=False):
-    """Somebody who could have a place; ``total`` is the sum of ``terms`` with the policy's weights.
-
-    A struct and not a dict, for there are many, and the garbage collector need not look at them.
-    """
-
-    technician: str
-    terms: Terms
-    total: int
-
+COLUMNS = ("total", "technician", "travel", "load", "level", "idle")
+"""``total`` is the sum of the terms after the technician's id with the policy's weights."""
 
 IDLE_CAP_MIN = 480
 """Whoever has been given nothing for eight hours, or never, counts as idle for this long."""
@@ -85,23 +66,26 @@ def idle(pool: Pool, _: Ask) -> Row:
     ]
 
 
-def ranked(weights: Weights, numbers: Iterable[int], columns: Sequence[Iterable[int]]) -> list[Ranked]:
-    """Technicians by (total, id), from their numbers and what the scores, in order of the table, say of them."""
+def ranked(weights: Weights, ids: Sequence[str], numbers: Iterable[int], rows: Sequence[Row]) -> list[Ranked]:
+    """Technicians by (total, id), from their numbers and what the scores, in order of the table, say of everybody."""
     of_travel, of_load, of_level, of_idle = weights.travel, weights.load, weights.level, weights.idle
+    travels, loads, levels, idles = rows
     found = [
-        (of_travel * travel + of_load * load + of_level * level + of_idle * idle, number, travel, load, level, idle)
-        for number, travel, load, level, idle in zip(numbers, *columns, strict=True)
+        (
+            of_travel * (travel := travels[number])
+            + of_load * (load := loads[number])
+            + of_level * (level := levels[number])
+            + of_idle * (idle := idles[number]),
+            ids[number],
+            travel,
+            load,
+            level,
+            idle,
+        )
+        for number in numbers
     ]
     found.sort()
     return found
-
-
-def candidates(ids: Sequence[str], best: Iterable[Ranked]) -> list[Candidate]:
-    """Ranked technicians as an evaluation lists them."""
-    return [
-        Candidate(ids[number], Terms(travel, load, level, idle), total)
-        for total, number, travel, load, level, idle in best
-    ]
 
 
 def haversine_m(start: Floats, ends: Floats) -> Floats:

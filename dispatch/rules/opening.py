@@ -12,6 +12,7 @@ from dispatch.rules.promises import new_clocks, promised_since, start_missing
 from dispatch.rules.state import Clock, Data, Order, moment_of, text_of
 
 AS_SAID = (
+    *("department_id", "impact", "hazards", "links"),
     *("noticed_at", "entered_at", "entered_by", "on_behalf_of", "access", "attachments", "asset_state"),
     *("billing_hint", "about_ref", "external_refs", "campaign_id", "locale", "job_class"),
 )
@@ -62,35 +63,35 @@ def _opened(draft: Draft, order_id: str, data: Data, promises: list[Clock]) -> D
         "channel": data["channel"],
         "cycle": 1,
         "state": "open",
-        "links": data.get("links", []),
         "owner": {"kind": owner.kind, "id": owner.id},
-        "department_id": data.get("department_id"),
         "requirements": data["requirements"],
         "urgency": data["urgency"],
-        "hazards": data.get("hazards", []),
-        "impact": data.get("impact"),
         "location": data["location"],
         "text": data["text"],
         "reporter": data["reporter"],
         "targets": promises,
         "promised_at": data.get("due_at") or _resolved_by(promises),
-        "due_override": bool(data.get("due_at")),
         "reported_at": data["reported_at"],
         "needs_triage": data["needs_triage"],
         "classifier": data["classifier"],
         "policy_version": draft.policy.version,
         "position": command.origin if command else None,
     }
+    if data.get("due_at"):
+        facts["due_override"] = True
     if about := parties(draft, data):
         facts["parties"] = about
     for name in AS_SAID:
-        if (said := data.get(name)) is not None:
+        if said := data.get(name):
             facts[name] = said
     return facts
 
 
 def _resolved_by(promises: list[Clock]) -> str | None:
-    return next((text_of(clock.due_at) for clock in promises if clock.name == "resolve"), None)
+    for clock in promises:
+        if clock.name == "resolve":
+            return text_of(clock.due_at)
+    return None
 
 
 def _promises(draft: Draft, data: Data) -> list[Clock]:

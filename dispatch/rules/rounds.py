@@ -16,6 +16,7 @@ from dispatch.rules.matching import Evaluation, Given, match
 from dispatch.rules.matching_board import open_places
 from dispatch.rules.matching_constraints import Ask, active, area, certificates, requirement
 from dispatch.rules.matching_pool import bits
+from dispatch.rules.matching_scores import COLUMNS
 from dispatch.rules.policy import Policy
 from dispatch.rules.state import Data, Leg, Order, Requirement, Technician, text_of
 from dispatch.rules.territory import Territory
@@ -33,11 +34,11 @@ def match_waiting(territory: Territory, policies: Mapping[str, Policy], now: dat
     Yields one draft per solve, each to be committed before the next is asked for. The cause of every event here is
     the ``lane.decided`` that ends the batch; who knows its number puts it in.
     """
-    if not territory.unmatched and not territory.freed_trades:
+    if not territory.unmatched and not territory.freed:
         return
     chosen = _worth_a_look(territory, now)
     territory.unmatched.clear()
-    territory.freed_trades.clear()
+    territory.freed.clear()
     for start in range(0, len(chosen), MOST_AT_ONCE):
         for draft in _solved(territory, policies, now, chosen[start : start + MOST_AT_ONCE]):
             if draft.events:
@@ -75,9 +76,11 @@ def _worth_a_look(territory: Territory, now: datetime) -> list[Order]:
     """
     orders, unmatched = territory.orders, territory.unmatched
     chosen = [orders[order_id] for order_id in unmatched]
-    freed = territory.freed_trades
     old: list[Order] = []
-    if freed and len(territory.waiting) > len(unmatched):
+    freed: set[str] = set()
+    if territory.freed and len(territory.waiting) > len(unmatched):
+        technicians = territory.technicians
+        freed = {skill.trade for technician_id in territory.freed for skill in technicians[technician_id].skills}
         old = [orders[order_id] for order_id in territory.waiting if order_id not in unmatched]
         old = [order for order in old if any(need.trade in freed for need in order.requirements)]
     if old and (free := [one for one in territory.technicians.values() if _is_free(one, freed)]):
@@ -141,6 +144,7 @@ def _solve(draft: Draft, orders: list[Order]) -> None:
 
 def _explain(draft: Draft, order: Order, evaluation: Evaluation, given: list[Given]) -> Order:
     data: Data = {
+        "columns": COLUMNS,
         "candidates": evaluation.candidates,
         "considered": evaluation.eligible,
         "excluded": evaluation.excluded,
@@ -240,9 +244,11 @@ def _give(
 
 def dues(order: Order) -> Data:
     """When the technician is expected to have accepted, arrived and resolved."""
-    return {
-        name: text_of(clock.due_at) for name, clock in order.clocks.items() if name in TOLD_CLOCKS and clock.is_live
-    }
+    told: Data = {}
+    for name, clock in order.clocks.items():
+        if name in TOLD_CLOCKS and clock.is_live:
+            told[name] = text_of(clock.due_at)
+    return told
 
 
 def _exhausted(draft: Draft, order: Order, reason: str = "nobody_left_to_ask") -> None:

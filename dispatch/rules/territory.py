@@ -38,7 +38,7 @@ class Territory:
     """One territory: orders that are not final, technicians, and how far its input has been decided.
 
     Only the lane changes it, by putting what a decision changed. ``recalled`` holds final orders that a batch
-    asked for; they live in the store, not here. ``pool`` is what matching remembers of the technicians from round
+    asked for; they live in the store, not here. ``freed`` are technicians who have room that they had not. ``pool`` is what matching remembers of the technicians from round
     to round: derived, never stored, and no part of the state.
     """
 
@@ -63,7 +63,7 @@ class Territory:
         self.timers: dict[str, tuple[datetime, str]] = {}
         self.changed_orders: dict[str, Order] = {}
         self.changed_technicians: dict[str, Technician] = {}
-        self.freed_trades: set[str] = set()
+        self.freed: set[str] = set()
         self.untimed_orders: set[str] = set()
         self.untimed_technicians: set[str] = set()
         self.timers_before: dict[str, tuple[datetime, str] | None] = {}
@@ -121,8 +121,8 @@ class Territory:
         self.changed_technicians[technician_id] = technician
         if before is None or before.shifts is not technician.shifts:
             self.untimed_technicians.add(technician_id)
-        if technician.free_capacity > 0 and _gained(before, technician) and technician.on_shift():
-            self.freed_trades.update(skill.trade for skill in technician.skills)
+        if len(technician.load) < technician.capacity_open and _gained(before, technician) and technician.on_shift():
+            self.freed.add(technician_id)
 
     def open_at(self, location: Mapping[str, object], trade: str) -> list[Order]:
         """The open orders of one place and trade, oldest first."""
@@ -177,7 +177,7 @@ def _gained(before: Technician | None, after: Technician) -> bool:
     if before is None:
         return True
     return (
-        after.free_capacity > before.free_capacity
+        after.capacity_open - len(after.load) > before.capacity_open - len(before.load)
         or after.shifts is not before.shifts
         or after.skills is not before.skills
         or after.serves is not before.serves

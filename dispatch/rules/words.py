@@ -23,6 +23,7 @@ TEXT_LIMIT = 4_000
 """How many characters of a text are read."""
 
 _TOKEN = re.compile(r"[a-z0-9]+|[.,;:!?\n]")
+_LATIN = re.compile("[a-z]")
 _CLAUSE = re.compile(r"[,.;:!?\n。；]")
 _WORD_WEIGHT = (0, 4, 8, 10, 12)
 _SMALL = _set(
@@ -111,6 +112,7 @@ class WordIndex:
         self._zh_ascii = _table(*([each for each in _zh(layer) if each.text.isascii()] for layer in (things, alarms)))
         self.hazards = frozenset(each.hazard for each in lexicon.emergencies.values())
         self._en = _table(_en(things, self._forms), _en(alarms, self._forms))
+        self._en_is_latin = all(_LATIN.search(first) for first in self._en)
         self._base = self._forms | dict.fromkeys(_SMALL, "")
         negations = sorted({fold(each) for each in lexicon.negations.zh}, key=lambda each: (-len(each), each))
         self._zh_negations = tuple(negations)
@@ -132,6 +134,8 @@ class WordIndex:
         return things, alarms
 
     def _tokens(self, text: str) -> tuple[str, ...]:
+        if self._en_is_latin and not _LATIN.search(text):
+            return ()
         base = self._base.get
         plain = text.replace("'", "").replace("a/c", "ac")
         return tuple([form for each in _TOKEN.findall(plain) if (form := base(each, each))])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dispatch.agents import privacy
-from dispatch.agents.inputs import written
+from dispatch.agents.openings import written
 from dispatch.errors import Rejected
 from dispatch.models.base import Location
 from dispatch.models.cloudevents import parse

@@ -26,6 +26,10 @@ def started(name="resolve", rule=NORMAL, at=AT, **data):
     return clocks.start(POLICY, rule, name, at, **data)
 
 
+def stop(clock, at):
+    return clocks.stopped(clock, clocks.stop(POLICY, clock, at))
+
+
 def test_a_clock_is_due_when_its_target_has_passed_and_warns_before():
     clock = started()
     assert clock.due_at == AT + timedelta(hours=10)
@@ -35,7 +39,7 @@ def test_a_clock_is_due_when_its_target_has_passed_and_warns_before():
 def test_a_clock_counts_the_working_time_of_its_calendar():
     clock = started(rule=LOW)  # 16 hours of an 8 hour day
     assert clock.due_at == datetime(2026, 3, 3, 18, tzinfo=UTC)
-    stopped = clocks.stop(POLICY, clock, datetime(2026, 3, 3, 9, tzinfo=UTC))
+    stopped = stop(clock, datetime(2026, 3, 3, 9, tzinfo=UTC))
     assert stopped.elapsed_s == 9 * 3600
 
 
@@ -48,7 +52,7 @@ def test_a_moment_promised_outside_overrides_the_target():
 def test_a_moment_promised_outside_may_have_passed_already():
     clock = started(due_at=AT - minutes(5))
     assert (clock.due_at, clock.target_s, clock.warn_at) == (AT - minutes(5), 0, ())
-    assert clocks.stop(POLICY, clock, AT).verdict == "breached"
+    assert stop(clock, AT).verdict == "breached"
 
 
 def test_a_pause_moves_the_due_moment_by_as_long_as_it_lasts():
@@ -68,20 +72,20 @@ def test_a_pause_of_a_clock_that_stands_still_changes_nothing():
 
 def test_a_clock_that_stands_still_is_met_when_it_stops():
     paused = clocks.pause(POLICY, started(), AT + minutes(60), "parts")
-    stopped = clocks.stop(POLICY, paused, AT + timedelta(days=3))
+    stopped = stop(paused, AT + timedelta(days=3))
     assert (stopped.verdict, stopped.elapsed_s) == ("met", 3600)
     assert stopped.paused_s == {"parts": 3 * 86400 - 3600}
 
 
 @pytest.mark.parametrize(("after_min", "verdict"), [(599, "met"), (600, "met"), (601, "breached")])
 def test_a_promise_is_kept_up_to_the_due_moment_itself(after_min, verdict):
-    assert clocks.stop(POLICY, started(), AT + minutes(after_min)).verdict == verdict
+    assert stop(started(), AT + minutes(after_min)).verdict == verdict
 
 
 def test_a_broken_clock_that_stops_in_a_pause_stays_broken():
     broken = _broken(started())
     paused = clocks.pause(POLICY, broken, broken.breached_at + minutes(5), "parts")
-    assert clocks.stop(POLICY, paused, broken.breached_at + minutes(50)).verdict == "breached"
+    assert stop(paused, broken.breached_at + minutes(50)).verdict == "breached"
 
 
 def test_a_pause_before_the_breach_takes_the_breach_back():
@@ -92,7 +96,7 @@ def test_a_pause_before_the_breach_takes_the_breach_back():
 
 def test_a_late_fact_takes_the_breach_back():
     broken = _broken(started())
-    stopped = clocks.stop(POLICY, broken, broken.due_at - minutes(1))
+    stopped = stop(broken, broken.due_at - minutes(1))
     assert (stopped.verdict, stopped.breached_at, stopped.verdict_revision) == ("met", None, 1)
 
 
@@ -119,7 +123,7 @@ def test_an_extension_does_not_warn_of_what_has_passed():
 
 
 def test_a_reopened_clock_keeps_what_had_elapsed_and_leaves_the_wait_out():
-    stopped = clocks.stop(POLICY, started(), AT + minutes(240))
+    stopped = stop(started(), AT + minutes(240))
     again = clocks.reopen(POLICY, stopped, AT + timedelta(days=2))
     assert (again.state, again.verdict, again.elapsed_s) == ("running", None, 240 * 60)
     assert again.due_at == AT + timedelta(days=2) + minutes(360)
@@ -128,7 +132,7 @@ def test_a_reopened_clock_keeps_what_had_elapsed_and_leaves_the_wait_out():
 
 def test_a_broken_clock_that_is_reopened_goes_on_up_its_ladder():
     broken = _broken(started(), rung=1, rung_at=AT + minutes(630))
-    again = clocks.reopen(POLICY, clocks.stop(POLICY, broken, AT + minutes(610)), AT + minutes(1000))
+    again = clocks.reopen(POLICY, stop(broken, AT + minutes(610)), AT + minutes(1000))
     assert again.breached_at is not None
     assert again.rung_at == AT + minutes(1020)
 
@@ -154,7 +158,7 @@ def test_what_elapsed_and_what_was_paused_add_up_to_the_whole_time(spells, last)
         clock = clocks.pause(POLICY, clock, now + minutes(run_min), "parts")
         clock = clocks.resume(POLICY, clock, now + minutes(run_min + rest_min))
         now += minutes(run_min + rest_min)
-    stopped = clocks.stop(POLICY, clock, now + minutes(last))
+    stopped = stop(clock, now + minutes(last))
     whole_s = (now + minutes(last) - AT).total_seconds()
     assert stopped.elapsed_s + sum(stopped.paused_s.values()) == whole_s
     assert stopped.elapsed_s == sum(run for run, _ in spells) * 60 + last * 60
@@ -175,8 +179,8 @@ def test_the_working_time_left_until_due_is_what_has_not_elapsed(spells):
 
 @given(st.integers(0, 700), st.integers(0, 700))
 def test_stopping_earlier_than_first_said_takes_the_time_off_again(first, second):
-    once = clocks.stop(POLICY, started(), AT + minutes(max(first, second)))
-    twice = clocks.stop(POLICY, once, AT + minutes(min(first, second)))
+    once = stop(started(), AT + minutes(max(first, second)))
+    twice = stop(once, AT + minutes(min(first, second)))
     assert twice.elapsed_s == min(first, second) * 60
 
 

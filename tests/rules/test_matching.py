@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from dispatch.models.policy import URGENCIES, Weights
 from dispatch.rules import matching_pool
@@ -49,6 +49,9 @@ class FakePolicy:
 
     areas: dict[str, Node]
     document: Document = field(default_factory=Document)
+
+    def compiled(self, build):
+        return build(self)
 
 
 AREAS = {
@@ -143,7 +146,7 @@ def test_whoever_fails_a_rule_is_excluded_by_its_name(rule, changes):
     assert winners(result) == {("job", 0): "fit"}
     (evaluation,) = result.evaluations
     assert evaluation.excluded == {rule: {"count": 1, "examples": [unfit.id]}}
-    assert [each.technician for each in evaluation.candidates] == ["fit"]
+    assert [name for _total, name, *_ in evaluation.candidates] == ["fit"]
     assert winners(play([job], [unfit])) == {}
 
 
@@ -386,7 +389,7 @@ def test_the_best_twenty_are_listed_and_three_of_each_exclusion_named():
     pool += [technician(f"u{n}", shifts=()) for n in range(5)]
     (evaluation,) = play([order("job")], pool).evaluations
     assert (len(evaluation.candidates), evaluation.eligible) == (20, 25)
-    keys = [(each.total, each.technician) for each in evaluation.candidates]
+    keys = [tuple(each[:2]) for each in evaluation.candidates]
     assert keys == sorted(keys)
     assert evaluation.excluded == {"on_shift": {"count": 5, "examples": ["u0", "u1", "u2"]}}
 
@@ -395,8 +398,8 @@ def test_candidates_beyond_the_best_twenty_move_up_when_the_first_have_been_aske
     pool = [technician(f"t{n:02}") for n in range(25)]
     jobs = [order("new"), order("asked", asked={f"t{n:02}": "declined" for n in range(10)})]
     listed = {each.order_id: each.candidates for each in play(jobs, pool).evaluations}
-    assert [each.technician for each in listed["new"]] == [f"t{n:02}" for n in range(20)]
-    assert [each.technician for each in listed["asked"]] == [f"t{n:02}" for n in range(10, 25)]
+    assert [each[1] for each in listed["new"]] == [f"t{n:02}" for n in range(20)]
+    assert [each[1] for each in listed["asked"]] == [f"t{n:02}" for n in range(10, 25)]
 
 
 def test_an_order_is_judged_among_others_as_it_is_alone():
@@ -572,7 +575,7 @@ def test_totals_are_weighted_sums_and_candidates_and_exclusions_add_up(world, we
     assert set(price) == set(SOFT)
     listed = [candidate for each in result.evaluations for candidate in each.candidates]
     for terms, total in [
-        *((asdict(each.terms), each.total) for each in listed),
+        *((dict(zip(SOFT, terms, strict=True)), total) for total, _name, *terms in listed),
         *((each.terms, each.total) for each in result.given),
     ]:
         assert total == sum(price[name] * value for name, value in terms.items())

@@ -309,7 +309,7 @@ def test_a_completion_holds_all_that_a_kpi_needs(day):
     }
     resolve = next(clock for clock in told["clocks"] if clock["name"] == "resolve")
     assert (resolve["working_s"], resolve["paused_s"], resolve["wall_s"]) == (2400, {"reporter": 3600}, 6000)
-    assert (resolve["verdict"], resolve["verdict_revision"]) == ("met", 0)
+    assert (resolve["verdict"], "verdict_revision" in resolve) == ("met", False)
     assert sum(one["s"] for one in told["time_by_owner"]) == 6000
     assert told["counters"] == {"visits": 1, "holds": 1}
 

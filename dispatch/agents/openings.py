@@ -1,0 +1,102 @@
+"""What intake makes of a request: the data of an ``open`` command, and the people that it names."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from dispatch.agents.privacy import new_subject, person_details
+from dispatch.models.people import PersonRef
+from dispatch.models.requests import RequestSubmitted
+from dispatch.rules.state import Data, text_of, whole_ms
+from dispatch.rules.triage import Classification
+
+
+def written(moment: datetime) -> str:
+    """An aware moment as commands say it: in UTC, in whole milliseconds."""
+    return text_of(whole_ms(moment.astimezone(UTC)))
+
+
+def opening(
+    request: RequestSubmitted,
+    request_id: str,
+    text: str,
+    location: Data,
+    verdict: Classification,
+    reported_at: datetime,
+) -> Data:
+    """What the desk is told of one fault of a request; who reported it is filled in by their subject id."""
+    reporter = request.reporter
+    who = _who(reporter)
+    if "locale" not in who and request.locale:
+        who["locale"] = request.locale
+    data: Data = {
+        "request_id": request_id,
+        "channel": request.channel,
+        "kind": verdict.kind,
+        "origin": request.origin or "reactive",
+        "drill": request.drill,
+        "reported_at": written(reported_at),
+        "text": text,
+        "location": location,
+        "requirements": verdict.requirements,
+        "urgency": verdict.urgency,
+        "needs_triage": verdict.needs_front_desk,
+        "reporter": who,
+        "classifier": {
+            "source": verdict.source,
+            "model_version": verdict.model_version,
+            "confidence": verdict.confidence_permille / 1000,
+            "evidence": verdict.evidence,
+        },
+    }
+    if verdict.hazards:
+        data["hazards"] = verdict.hazards
+    if request.impact:
+        data["impact"] = request.impact
+    if reporter.department_id:
+        data["department_id"] = reporter.department_id
+    if request.about_ref:
+        data["links"] = [{"type": "about", "id": request.about_ref}]
+    if request.noticed_at:
+        data["noticed_at"] = written(request.noticed_at)
+    if request.due_at:
+        data["due_at"] = written(request.due_at)
+    return data | _beside(request)
+
+
+_BESIDE = frozenset(
+    {"entered_at", "entered_by", "access", "attachments", "asset_state", "billing_hint", "about_ref"}
+    | {"external_refs", "campaign_id", "locale"}
+)
+"""What a request may say that nothing is decided by: it stands in the opening as it was said."""
+
+
+def _beside(request: RequestSubmitted) -> Data:
+    named = request.model_fields_set & _BESIDE
+    data: Data = _plain(request.model_dump(include=named, exclude_none=True)) if named else {}
+    if request.on_behalf_of is not None:
+        data["on_behalf_of"] = _who(request.on_behalf_of)
+    return data
+
+
+def _plain(value: Any) -> Any:
+    """The same value, moments as commands say them."""
+    if isinstance(value, datetime):
+        return written(value)
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _who(person: PersonRef) -> Data:
+    """A person without what names or reaches them; intake adds the subject id."""
+    said = {name: getattr(person, name) for name in ("affiliation", "department_id", "vulnerable", "locale")}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def people_of(request: RequestSubmitted, said: str) -> dict[str, tuple[str, bytes]]:
+    """Whom a request names, the reporter first: person id -> (proposed subject id, details for the people store)."""
+    people = {request.reporter.id: (new_subject(), person_details(request.reporter, said))}
+    other = request.on_behalf_of
+    if other is not None and other.id not in people:
+        people[other.id] = (new_subject(), person_details(other, ""))
+    return people
