@@ -44,11 +44,12 @@ FILES: Final = {
     "ladders": "ladders.yaml",
     "matching": "matching.yaml",
     "duplicates": "matching.yaml",
+    "incidents": "matching.yaml",
     "reasons": "reasons.yaml",
     "lexicon": "lexicon.yaml",
     "plans": "plans.yaml",
 }
-"""Each part of the policy document, and its file; ``duplicates`` is a key of ``matching.yaml``."""
+"""Each part of the policy document, and its file; ``duplicates`` and ``incidents`` are keys of ``matching.yaml``."""
 
 OPTIONAL: Final = frozenset({"plans.yaml"})
 """Files that a folder may be without."""
@@ -56,7 +57,7 @@ OPTIONAL: Final = frozenset({"plans.yaml"})
 ROSTER_FILE: Final = "roster.yaml"
 HOOKS_FILE: Final = "hooks.yaml"
 
-_KEYS_WITHIN: Final = frozenset({"duplicates"})
+_KEYS_WITHIN: Final = frozenset({"duplicates", "incidents"})
 _Model = TypeVar("_Model", bound=BaseModel)
 _Places = dict[str, tuple[YamlFile, Where]]
 

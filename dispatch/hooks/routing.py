@@ -210,6 +210,7 @@ def _fits(when: RouteWhen, event: Told, order: Order | None) -> bool:
         and (not when.territory or event.territory in when.territory)
         and (not when.reason or event.data.get("reason") in when.reason)
         and (not when.cause or event.data.get("cause") in when.cause)
+        and (not when.what or event.data.get("what") in when.what)
     )
 
 

@@ -58,6 +58,8 @@ _LABELS: Final[dict[str, Label]] = {
         ("unreachable", "无法通知", "could not be told"),
         ("nobody_left_to_ask", "无人可派", "nobody left to ask"),
         ("duplicate", "重复报修", "already reported"),
+        ("incident", "同一故障多处报修", "many have reported the same"),
+        ("left_incident", "已移出合并抢修", "taken out of the incident"),
     )
 }
 _UNKNOWN: Final = "-"

@@ -87,6 +87,7 @@ class OrderUpdated(LegEvent):
     handover_to: Id | None = None
     method: Code | None = None
     outcome: Code | None = None
+    impact: Code | None = None
 
 
 class OrderReturned(LegEvent):

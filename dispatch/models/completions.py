@@ -115,12 +115,16 @@ class Outcome(OrderEvent):
 
 
 class OrderCompleted(LegEvent, WorkDone, Outcome):
-    """A leg's work is done; with `state` completed the whole order is. Everything a KPI needs."""
+    """A leg's work is done; with `state` completed the whole order is. Everything a KPI needs.
+
+    `incident_id` names the order whose work this was too.
+    """
 
     assignment_id: Id
     visit_no: Count
     org_id: Id | None = None
     rework: Rework | None = None
+    incident_id: Id | None = None
 
 
 class OrderAnswered(Outcome):

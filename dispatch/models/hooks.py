@@ -142,6 +142,7 @@ class RouteWhen(Part):
     territory: tuple[Name, ...] = ()
     reason: tuple[str, ...] = ()
     cause: tuple[str, ...] = ()
+    what: tuple[str, ...] = ()
 
 
 class Route(Part):

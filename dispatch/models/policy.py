@@ -219,6 +219,15 @@ class Duplicates(Part):
     by_trade: dict[Name, DurationS] = Field(default_factory=dict)
 
 
+class Incidents(Part):
+    """So many reports of one building and one of the trades within the time are one incident; 0 is never."""
+
+    reports: int = Field(default=0, ge=0, le=1000)
+    within: DurationS = 15 * 60
+    trades: tuple[Name, ...] = ()
+    tell: tuple[Name, ...] = ("shift_leader",)
+
+
 class HoldReason(Part):
     """Why work may wait, which clocks stand still meanwhile, and whether the technician is set free."""
 
@@ -296,6 +305,7 @@ class PolicyDocument(Part):
     ladders: dict[Name, Ladder]
     matching: Matching
     duplicates: Duplicates = Duplicates()
+    incidents: Incidents = Incidents()
     reasons: Reasons
     lexicon: Lexicon
     plans: tuple[EmergencyPlan, ...] = ()

@@ -11,6 +11,7 @@ from dispatch.rules.desk_words import DESK_WORDS
 from dispatch.rules.draft import Draft, fact_time
 from dispatch.rules.escalating import catch_up, fire_due
 from dispatch.rules.holds import HOLD_ACTIONS
+from dispatch.rules.incidents import FREEING, follow_lead, leads, leave
 from dispatch.rules.letters import LETTER_ACTIONS, refuse_parties
 from dispatch.rules.lifecycle import authorise
 from dispatch.rules.opening import adopt, open_order
@@ -71,7 +72,13 @@ def act(draft: Draft, command: Command) -> None:
         raise Rejected("unknown-action", f"no rule for {action!r}", "type")
     refuse_parties(draft, order, data)
     draft.fact_at = fact_time(draft, data)
-    rule(draft, catch_up(draft, order, draft.fact_at), action, data)
+    order = catch_up(draft, order, draft.fact_at)
+    if order.incident_id is not None and action in FREEING:
+        authorise(action, data["actor"]["role"])
+        order = leave(draft, order, action)
+    rule(draft, order, action, data)
+    if leads(order):
+        follow_lead(draft, order.id, data)
 
 
 RULES: dict[str, Callable[[Draft, Command], None]] = {

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from dispatch.errors import Rejected
 from dispatch.rules.draft import Draft, change_clocks, end_escalations, fact_time
 from dispatch.rules.holds import off_hold
+from dispatch.rules.incidents import leave
 from dispatch.rules.legs import acted, lead, move_leg, needed, owner_ref, release
 from dispatch.rules.lifecycle import permit
 from dispatch.rules.opening import follow, open_new
@@ -92,8 +93,16 @@ def merge(draft: Draft, order: Order, action: str, data: Data) -> None:
 
 
 def unmerge(draft: Draft, order: Order, action: str, data: Data) -> None:
-    """It was no duplicate: open again, with the promises it should have had since it was reported."""
+    """It was no duplicate: open again, with the promises it should have had since it was reported.
+
+    An order that joined an incident leaves it.
+    """
     permit(action, data["actor"]["role"], order)
+    if order.state != "merged":
+        if order.incident_id is None:
+            raise Rejected("not-in-this-state", "this order is merged with no other, and in no incident", "action")
+        leave(draft, order, action)
+        return
     original = draft.order(order.merged_into or "")
     order = end_escalations(draft, order)
     kind, owner_id = owner_ref(draft, order, "open", ())

@@ -180,6 +180,12 @@ def _climb(draft: Draft, order: Order, clock: Clock, due_at: datetime) -> Order:
     """
     rungs = draft.policy_of(order).rungs(clock.ladder)
     rung = rungs[clock.rung]
+    if order.incident_id is not None:
+        silent = replace(clock, rung=len(rungs), rung_at=None, version=clock.version + 1)
+        about = f"{order.id}:{order.cycle}:{clock.name}.{clock.verdict_revision}:{clock.rung}"
+        data: Data = {"escalation_id": about, "clock": clock.name, "level": rung.level}
+        data |= {"inhibited_by": order.incident_id, "clock_changes": [silent]}
+        return draft.tell("escalation.held", order, data)
     until = max((e.until for e in order.escalations if e.clock == clock.name and e.until), default=None)
     if until is not None and until > due_at:
         held = replace(clock, rung_at=until, version=clock.version + 1)

@@ -64,7 +64,7 @@ ASKED = {
 }
 CHANGEABLE = frozenset(
     {"kind", "urgency", "job_class", "impact", "location", "text", "department_id", "needs_triage", "merged_into"}
-    | {"moved_to", "acceptance", "approval", "extension"}
+    | {"moved_to", "acceptance", "approval", "extension", "incident_id"}
 )
 OF_STAFF = ("technician.", "shift.", "position.")
 

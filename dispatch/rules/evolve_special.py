@@ -47,6 +47,7 @@ def _rejected(order: Order, _event: Event) -> Data:
         "acceptance": None,
         "considered": False,
         "exhausted": False,
+        "incident_id": None,
         "legs": _past(order.legs),
     }
 
@@ -61,6 +62,7 @@ def _reopened(order: Order, event: Event) -> Data:
         "completion": None,
         "acceptance": None,
         "clocks": {},
+        "incident_id": None,
         "legs": _past(order.legs),
         "times": {name: at for name, at in order.times.items() if name == "classified"},
     }

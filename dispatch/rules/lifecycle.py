@@ -79,7 +79,7 @@ MOVES: dict[str, Move] = {
     "relocate": _move(DESK, WORKING, CREW),
     "split": _move(DESK, WORKING, SAME),
     "merge": _move(DESK, {"open", "offered", "assigned", "accepted"}, "merged"),
-    "unmerge": _move(DESK, {"merged"}, "open"),
+    "unmerge": _move(DESK, {"merged", "open"}, "open"),
     "assign": _move(DESK, WORKING - {"on_hold"}, CREW),
     "reassign": _move(DESK, WORKING - {"on_hold"}, CREW),
     "preempt": _move(LEADERS, WORKING - {"on_hold"}, CREW),

@@ -6,6 +6,7 @@ from dispatch.errors import Rejected
 from dispatch.models.commands import Command
 from dispatch.rules.draft import Draft
 from dispatch.rules.escalating import raise_escalation
+from dispatch.rules.incidents import gather
 from dispatch.rules.letters import as_letter, parties
 from dispatch.rules.plans import plan_for, roles_of
 from dispatch.rules.promises import new_clocks, promised_since, start_missing
@@ -38,7 +39,8 @@ def open_new(draft: Draft, order_id: str, data: Data, *, original: Order | None 
         _attach(draft, order, original)
         return
     if order.urgency == "emergency":
-        alarm(draft, order)
+        order = alarm(draft, order)
+    gather(draft, order)
 
 
 def alarm(draft: Draft, order: Order) -> Order:

@@ -181,6 +181,12 @@ def check_plans(document: PolicyDocument) -> Iterator[Finding]:
         yield Finding(("plans", number), what, "hazards, or one such plan")
 
 
+def check_incidents(document: PolicyDocument) -> Iterator[Finding]:
+    """The trades of incidents are of the catalogue."""
+    for number, trade in enumerate(document.incidents.trades):
+        yield from must_be_known(("incidents", "trades", number), "trade", trade, document.trades)
+
+
 CHECKS: tuple[Check, ...] = (
     check_site,
     check_areas,
@@ -193,6 +199,7 @@ CHECKS: tuple[Check, ...] = (
     check_sla_covers_all,
     check_matching,
     check_plans,
+    check_incidents,
 )
 
 

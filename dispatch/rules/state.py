@@ -203,6 +203,7 @@ class Order(Record, frozen=True, kw_only=True):
     followers: tuple[str, ...] = ()
     links: tuple[Data, ...] = ()
     parties: tuple[str, ...] = ()
+    incident_id: str | None = None
     policy_version: str
     reported_at: datetime
     opened_at: datetime
@@ -262,7 +263,7 @@ class Order(Record, frozen=True, kw_only=True):
     @property
     def wants_matching(self) -> bool:
         """Whether the lane should look for technicians: a known trade, a waiting state, a place nobody has."""
-        if self.state not in WAITING_STATES or self.moved_to is not None or self.needs_triage:
+        if self.state not in WAITING_STATES or self.moved_to is not None or self.needs_triage or self.incident_id:
             return False
         if not self.legs:
             return bool(self.requirements)

@@ -132,14 +132,18 @@ class Territory:
         found = (self.orders[order_id] for order_id in self._places.get((place, trade), ()))
         return sorted(found, key=lambda order: (order.reported_at, order.id))
 
+    def open_in(self, building: str, trade: str) -> list[Order]:
+        """The open orders of one building and trade, oldest first."""
+        found = (self.orders[order_id] for order_id in self._places.get((building, trade), ()))
+        return sorted(found, key=lambda order: (order.reported_at, order.id))
+
     def _index(self, order: Order) -> None:
-        if key := _index_key(order):
+        for key in _index_keys(order):
             self._places.setdefault(key, set()).add(order.id)
 
     def _unindex(self, order: Order) -> None:
-        key = _index_key(order)
-        ids = self._places.get(key) if key else None
-        if key and ids is not None:
+        for key in _index_keys(order):
+            ids = self._places[key]
             ids.discard(order.id)
             if not ids:
                 del self._places[key]
@@ -157,9 +161,13 @@ class Territory:
         self.unmatched.update(self.waiting)
 
 
-def _index_key(order: Order) -> tuple[str, str] | None:
-    place = place_key(order.location)
-    return (place, order.trade) if place and order.trade else None
+def _index_keys(order: Order) -> list[tuple[str, str]]:
+    """By what an order may be looked for: its place, and the building around it."""
+    trade = order.trade
+    if trade is None:
+        return []
+    places = (place_key(order.location), order.location.get("building"))
+    return [(place, trade) for place in places if place]
 
 
 def _asks_the_same(before: Order, after: Order) -> bool:
