@@ -14,6 +14,26 @@ ELSEWHERE = "没有说清楚的内容无法派工，请致电 6100 nothing here 
 ANSWERS_MIN = 3
 ASKS_AGAIN_MIN = 10
 FORCED_TRIES = 12
+ENDED = frozenset({"merged", "cancelled", "refused", "closed"})
+
+
+class Office:
+    """What the office knows of each order from the topics: whether it is over, and which legs are."""
+
+    def __init__(self, stage: Stage) -> None:
+        """It writes into the stories, for all who work there."""
+        self._stage = stage
+
+    async def hear(self, event: Heard) -> None:
+        """One event of any topic."""
+        story = self._stage.stories.get(event.subject)
+        if story is None:
+            return
+        kind = event.type.removeprefix("work-order.")
+        if kind in ENDED or kind == "reopened":
+            story.over = kind in ENDED
+        elif kind in {"withdrawn", "offer-expired"}:
+            story.gone.add(event.data["assignment_id"])
 
 
 class FrontDesk:
