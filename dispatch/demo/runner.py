@@ -26,9 +26,9 @@ from dispatch.settings import Language, Settings, language, read_settings
 
 SPEED = 900.0
 FOLDER = Path(".dispatch/demo")
-SHORTEST_LEAD_S = 4.0
+SHORTEST_LEAD_S = 5.0
 LONGEST_LEAD_S = 40.0
-LEAD_A_BOOT = 0.6
+LEAD_A_BOOT = 0.7
 """How long the engine takes to begin, as a part of what the servers took: both are slow on a slow machine."""
 PIPE_COLUMNS = 120
 STOPPED = 130
@@ -73,22 +73,29 @@ def _run(
     engine = Engine({SECRET: secret}, run / "worker.log")
     engine.load()
     try:
-        with _servers(asked, run, console) as (settings, lead_s):
-            from dispatch.demo.whole_day import Given, whole_day  # noqa: PLC0415 -- takes as long as the servers do
+        with ThreadPoolExecutor(1, thread_name_prefix="servers") as aside:
+            with _servers(asked, run, console, aside) as (settings, lead_s):
+                from dispatch.demo.whole_day import Given, whole_day  # noqa: PLC0415 -- takes as long as the servers do
 
-            engine.wait_loaded()
-            day = Given(
-                settings=settings, run=run, engine=engine, secret=secret, asked_speed=asked_speed, speed=speed,
-                lead_s=lead_s, plain=plain, lang=lang,
-            )  # fmt: skip
-            return asyncio.run(whole_day(console, day))
+                engine.wait_loaded()
+                given_day = Given(
+                    settings=settings, run=run, engine=engine, secret=secret, asked_speed=asked_speed, speed=speed,
+                    lead_s=lead_s, plain=plain, lang=lang,
+                )  # fmt: skip
+                day = asyncio.run(whole_day(console, given_day))
+            return 0 if day.reckon(console) else 1
     finally:
         engine.stop()
 
 
 @contextlib.contextmanager
-def _servers(asked: Settings, run: Path, console: Console) -> Iterator[tuple[Settings, float]]:
-    """Settings that name running servers, and how long the engine may take to begin."""
+def _servers(
+    asked: Settings, run: Path, console: Console, aside: ThreadPoolExecutor
+) -> Iterator[tuple[Settings, float]]:
+    """Settings that name running servers, and how long the engine may take to begin.
+
+    The servers start ``aside`` while the code is read, and stop there while the day is reckoned up.
+    """
     settings = asked.model_copy(update={"config": _config(asked.config), "data": run / "engine"})
     if {"kafka", "redis"} <= asked.model_fields_set:
         from dispatch.demo.whole_day import refuse_used  # noqa: PLC0415
@@ -98,17 +105,17 @@ def _servers(asked: Settings, run: Path, console: Console) -> Iterator[tuple[Set
         return
     began_s = time.monotonic()
     servers = Servers(run / "servers", progress=lambda line: console.print(line, markup=False))
-    pool = ThreadPoolExecutor(1, thread_name_prefix="servers")
-    starting = pool.submit(servers.start)
+    starting = aside.submit(servers.start)
     try:
         import dispatch.demo.whole_day  # noqa: F401, PLC0415 -- while the servers start
 
         starting.result()
         lead_s = min(LONGEST_LEAD_S, max(SHORTEST_LEAD_S, LEAD_A_BOOT * (time.monotonic() - began_s)))
         yield settings.model_copy(update={"kafka": servers.kafka, "redis": servers.redis}), lead_s
-    finally:
-        servers.stop()
-        pool.shutdown()
+    except BaseException:
+        servers.stop()  # also one that is only starting
+        raise
+    aside.submit(servers.stop)
 
 
 def _fresh(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from dispatch.demo.engine import Engine, EngineError
 from dispatch.demo.listening import records_held
 from dispatch.demo.play import Play, play
 from dispatch.demo.progress import Progress
-from dispatch.demo.reckoning import reckon
+from dispatch.demo.reckoning import Reckoning, read_topics
 from dispatch.demo.webhooks import Receiver
 from dispatch.errors import DispatchError
 from dispatch.settings import Language, Settings
@@ -56,8 +56,8 @@ async def refuse_used(settings: Settings) -> None:
         )
 
 
-async def whole_day(console: Console, given: Given) -> int:
-    """Play the day and reckon it up: 0 when every invariant holds, else 1. Raises what :func:`play` raises."""
+async def whole_day(console: Console, given: Given) -> Reckoning:
+    """Play the day, and read what the topics hold of it. Raises what :func:`play` raises, and EngineError."""
     policy = load_config(given.settings.config)
     roster = load_roster(given.settings.config, policy)
     reports = read_day()
@@ -81,8 +81,8 @@ async def whole_day(console: Console, given: Given) -> int:
     receiver.check()
     if code != 0:
         raise EngineError(f"the worker ended with code {code}; see {given.engine.log}")
-    holds = await reckon(console, settings.kafka_client(), policy, reports, played, receiver)
-    return 0 if holds else 1
+    topics = await read_topics(settings.kafka_client())
+    return Reckoning(topics=topics, policy=policy, reports=reports, played=played, receiver=receiver)
 
 
 def _announce(progress: Progress, given: Given, requests: int) -> None:
