@@ -15,6 +15,8 @@ from dispatch.demo.board_words import Words, hour, span
 
 WIDE = 110
 HEADER_ROWS = 4
+TRADE_COLUMNS = 12
+WHO_COLUMNS = 4
 SOON = timedelta(minutes=15)
 _UNDER_WAY = ("open", "offered", "assigned", "accepted", "en_route", "in_progress")
 _ASIDE = ("on_hold", "completed", "confirmed", "closed", "merged", "cancelled", "refused")
@@ -43,7 +45,7 @@ def view(board: Board, now: datetime, words: Words, width: int, height: int) -> 
     """The board at ``now`` (domain time), no wider and no higher than there is room for; from 80 columns on."""
     rows = rows_for(width, height)
     header, news = _header(board, now, words), _news(board, words, rows.news)
-    clocks, bells = _clocks(board, now, words, rows.clocks, width), _bells(board, words, rows.bells)
+    clocks, bells = _clocks(board, now, words, rows.clocks), _bells(board, words, rows.bells)
     if width < WIDE:
         return Group(header, clocks, bells, _people_short(board, words, rows.people), news)
     halves = Table.grid(expand=True)
@@ -114,12 +116,11 @@ def soonest(board: Board) -> list[tuple[Card, Promise]]:
     return sorted(first, key=lambda pair: (pair[1].paused, pair[1].due_at, pair[0].number))
 
 
-def _clocks(board: Board, now: datetime, words: Words, rows: int, width: int) -> Panel:
+def _clocks(board: Board, now: datetime, words: Words, rows: int) -> Panel:
     table = _table(*map(words, ("left", "clock", "order", "urgency", "trade", "place", "who")))
-    table.columns[0].justify = "right"
-    table.columns[5].ratio = 1
-    for number in (4, 5):
-        table.columns[number].max_width = 12 if number == 4 and width < WIDE else None  # noqa: PLR2004 -- the trade
+    first, *_others, trade, place, who = table.columns
+    first.justify, place.ratio, who.min_width = "right", 1, WHO_COLUMNS
+    trade.max_width = TRADE_COLUMNS
     for card, promise in soonest(board)[:rows]:
         left = promise.due_at - now
         table.add_row(
