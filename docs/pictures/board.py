@@ -81,7 +81,10 @@ _LISTS = {
     "requirements": ("trade",), "recipients": ("id",),
     **dict.fromkeys(("targets", "clock_changes", "clocks"), ("name", "due_at", "state", "breached_at")),
 }  # fmt: skip
-_UNSEEN = frozenset({"lane.decided", "assignment.evaluated", "shift.planned", "delivery.attempted", "delivery.dropped"})
+_UNSEEN = frozenset(
+    {"lane.decided", "assignment.evaluated", "shift.planned", "delivery.attempted", "delivery.dropped"}
+    | {"work-order.rated", "escalation.held"}
+)
 
 
 def draw(events: Iterable[Heard], at: datetime, lang: Language) -> str:
@@ -117,13 +120,18 @@ async def record(run: Path, until: datetime, path: Path = RECORDING) -> int:
         client = {"bootstrap_servers": servers.kafka}
         read = [record for topic in (*LOGGED, DELIVERIES) for record in await read_all(client, topic)]
     told = [heard_of(record) for record in sorted(read, key=lambda record: record.timestamp)]
-    logged = [number for number, event in enumerate(told) if event.topic == WORK_ORDERS and event.time <= until]
+    logged = [number for number, event in enumerate(told) if event.topic == WORK_ORDERS and _known_at(event) <= until]
     kept = [event for event in told[: logged[-1] + 1] if event.type not in _UNSEEN]
     with path.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
         for event in kept:
             line = (event.type, event.subject, event.time.isoformat(), _kept(event))
             file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
     return len(kept)
+
+
+def _known_at(event: Heard) -> datetime:
+    """When the engine learnt of it: what was keyed in late happened long before."""
+    return datetime.fromisoformat(event.headers["recordedtime"])
 
 
 def _kept(event: Heard) -> dict[str, Any]:
