@@ -42,7 +42,7 @@ class Progress:
         self._console = console
         self._policy = policy
         self._words = words_of(policy, lang)
-        self._plain = plain or not console.is_terminal
+        self._plain = plain or not console.is_terminal or console.is_dumb_terminal
         self._screen: Screen | None = None
         self._orders: dict[str, Heard] = {}
         self._explained = False
