@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, V
 from dispatch.errors import ConfigError
 
 Role = Literal["intake", "desk", "clock", "notify"]
+Language = Literal["zh", "en"]
 ROLES: tuple[Role, ...] = ("intake", "desk", "clock", "notify")
 PREFIX = "DISPATCH_"
 PASSWORDS = frozenset({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
@@ -122,3 +123,9 @@ def read_secrets(wanted: Mapping[str, str], environ: Mapping[str, str] = os.envi
         if not environ.get(name):
             raise ConfigError("environment", None, f"{name} is not set", f"a secret of the hook {hook!r}")
     return {name: environ[name] for name in wanted}
+
+
+def language(environ: Mapping[str, str] = os.environ) -> Language:
+    """The language of the environment's locale (``LC_ALL``, ``LC_MESSAGES``, ``LANG``): Chinese, else English."""
+    locale = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
+    return "zh" if locale.lower().startswith("zh") else "en"

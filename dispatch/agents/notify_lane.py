@@ -102,8 +102,9 @@ class LaneBook:
         return self.open[thread[0]] if was_head else None
 
     def is_head(self, delivery: Delivery) -> bool:
-        """Whether nothing of its thread comes before it."""
-        return self._threads[delivery.thread][0] == delivery.id
+        """Whether it is not over, and nothing of its thread comes before it."""
+        thread = self._threads.get(delivery.thread)
+        return thread is not None and thread[0] == delivery.id
 
     def heads(self) -> list[Delivery]:
         """All that may be sent."""

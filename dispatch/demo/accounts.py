@@ -28,10 +28,11 @@ class Letter:
 
 def letters_of(records: Iterable[ConsumerRecord], tenant: str) -> list[Letter]:
     """The dead letters, each with the input that it is about."""
-    return [_letter(msgspec.json.decode(record.value), tenant) for record in records]
+    return [letter_of(msgspec.json.decode(record.value), tenant) for record in records]
 
 
-def _letter(data: Data, tenant: str) -> Letter:
+def letter_of(data: Data, tenant: str) -> Letter:
+    """A dead letter by what it says."""
     try:
         raw = msgspec.json.decode(base64.b64decode(data.get("raw") or ""))
     except msgspec.DecodeError:

@@ -13,7 +13,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
 DATE = date(2026, 3, 3)
 BEGIN = datetime.combine(DATE, time(6), ZONE)
 END = BEGIN + timedelta(days=1)
-TAIL = timedelta(hours=4)
+TAIL = timedelta(hours=3, minutes=30)
 CORPUS = Path(__file__).with_name("day.jsonl")
 SOURCE = "/demo/channels"
 SEED = 20260303

@@ -14,6 +14,28 @@ ELSEWHERE = "没有说清楚的内容无法派工，请致电 6100 nothing here 
 ANSWERS_MIN = 3
 ASKS_AGAIN_MIN = 10
 FORCED_TRIES = 12
+ENDED = frozenset({"merged", "cancelled", "refused", "closed"})
+GIVEN = "given"
+"""Stands for a leg that the shift leader has asked for and that no topic has told of yet."""
+
+
+class Office:
+    """What the office knows of each order from the topics: whether it is over, and which legs are."""
+
+    def __init__(self, stage: Stage) -> None:
+        """It writes into the stories, for all who work there."""
+        self._stage = stage
+
+    async def hear(self, event: Heard) -> None:
+        """One event of any topic."""
+        story = self._stage.stories.get(event.subject)
+        if story is None:
+            return
+        kind = event.type.removeprefix("work-order.")
+        if kind in ENDED or kind == "reopened":
+            story.over = kind in ENDED
+        elif kind in {"withdrawn", "offer-expired"}:
+            story.gone.add(event.data["assignment_id"])
 
 
 class FrontDesk:
@@ -56,6 +78,7 @@ class Leaders:
         self._ringing: set[str] = set()
         self._trades: dict[str, str] = {}
         self._holders: dict[str, dict[str, str]] = {}
+        self._looking: set[str] = set()
 
     async def hear(self, event: Heard) -> None:
         """One event of any topic."""
@@ -67,7 +90,9 @@ class Leaders:
         if event.type == "escalation.raised":
             self._ringing.add(escalation_id)
             self._stage.go(self._answer(story, escalation_id, int(event.data.get("level") or 1)))
-            if event.data.get("reason") == "nobody_left_to_ask" or event.data.get("clock") == "accept":
+            asked = event.data.get("reason") == "nobody_left_to_ask" or event.data.get("clock") == "accept"
+            if asked and event.subject not in self._looking:
+                self._looking.add(event.subject)
                 self._stage.go(self._find_somebody(story, event.territory))
         elif event.type in {"escalation.resolved", "escalation.acknowledged"}:
             self._ringing.discard(escalation_id)
@@ -79,6 +104,7 @@ class Leaders:
             self._trades[event.subject] = needs[0]["trade"]
         holders = self._holders.setdefault(event.subject, {})
         if event.type in {"work-order.offered", "work-order.assigned"}:
+            holders.pop(GIVEN, None)
             holders[data["assignment_id"]] = data["technician_id"]
             self._trades[event.subject] = (data.get("requirement") or {}).get("trade", "")
         elif event.type in {"work-order.completed", "work-order.cancelled"}:
@@ -94,13 +120,17 @@ class Leaders:
 
     async def _find_somebody(self, story: Story, territory: str) -> None:
         """Give it by force to somebody on duty who can do it; when nobody can, look again later."""
+        holders = self._holders.setdefault(story.order_id, {})
         for attempt in range(FORCED_TRIES):
             await self._stage.wait(ASKS_AGAIN_MIN if attempt else ANSWERS_MIN)
-            if story.over or self._holders.get(story.order_id, {}).keys() - story.gone:
-                return
+            holders.pop(GIVEN, None)
+            if story.over or holders.keys() - story.gone:
+                break
             if to := self._able(story.order_id, territory):
+                holders[GIVEN] = to
                 who = (story.order_id, "shift-leader-1", "shift_leader")
                 await self._stage.act("assign", *who, to=to, reason="by_force")
+        self._looking.discard(story.order_id)
 
     def _able(self, order_id: str, territory: str) -> str | None:
         """Who on duty can do it and holds least."""

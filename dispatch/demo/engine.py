@@ -1,12 +1,9 @@
 """The engine as a process of its own: one worker with all roles, as an operator would run it.
 
-``python -m dispatch.demo.engine`` says ``ready`` on standard output, and stops when its standard input ends, so that
-it never outlives the demo.
+It is begun early, so that it has read its code by the time the servers answer, and is told its settings then.
 """
 
-import asyncio
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -14,12 +11,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from dispatch.app import create_app
-from dispatch.log import configure
-from dispatch.settings import read_settings
-from dispatch.worker import run_until_stopped
+import msgspec
 
+LOADED = "loaded\n"
 READY = "ready\n"
+LOADED_WITHIN_S = 60.0
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 20.0
 
@@ -29,32 +25,48 @@ class EngineError(RuntimeError):
 
 
 class Engine:
-    """The worker process, as its parent sees it."""
+    """The worker process, as its parent sees it: :meth:`load`, then :meth:`start`, at last :meth:`stop`."""
 
     def __init__(self, environ: Mapping[str, str], log: Path) -> None:
-        """``environ``: the ``DISPATCH_…`` settings; everything the worker says goes to ``log``."""
+        """``environ``: the secrets of its hooks; everything the worker says goes to ``log``."""
         self._environ = {**os.environ, **environ}
         self.log = log
         self._process: subprocess.Popen[str] | None = None
 
-    def start(self) -> float:
-        """Start it and wait until it is ready; how long that took, in seconds."""
-        began_s = time.monotonic()
+    def load(self) -> None:
+        """Begin the process, and do not wait for it."""
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "dispatch.demo.engine"],
+                [sys.executable, "-m", "dispatch.demo.engine_process"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=self._environ, text=True,
             )  # fmt: skip
-        timer = threading.Timer(READY_WITHIN_S, self._process.kill)
+
+    def wait_loaded(self) -> None:
+        """Wait until it has read its code. Raises EngineError."""
+        self._expect(LOADED, LOADED_WITHIN_S)
+
+    def start(self, settings: Mapping[str, object]) -> float:
+        """Tell it its settings and wait until it is ready; how long that took, in seconds. Raises EngineError."""
+        began_s = time.monotonic()
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(msgspec.json.encode(settings).decode() + "\n")
+            self._process.stdin.flush()
+        self._expect(READY, READY_WITHIN_S)
+        return time.monotonic() - began_s
+
+    def _expect(self, wanted: str, within_s: float) -> None:
+        process = self._process
+        if process is None or process.stdout is None:
+            raise EngineError("the worker was never begun")
+        timer = threading.Timer(within_s, process.kill)
         timer.start()
         try:
-            line = self._process.stdout.readline() if self._process.stdout else ""
+            line = process.stdout.readline()
         finally:
             timer.cancel()
-        if line != READY:
+        if line != wanted:
             self.stop()
             raise EngineError(f"the worker did not start: {self._last_words()}; see {self.log}")
-        return time.monotonic() - began_s
 
     def _last_words(self) -> str:
         lines = [line for line in self.log.read_text("utf-8", "replace").splitlines() if line.strip()]
@@ -81,30 +93,3 @@ class Engine:
                 pipe.close()
         self._process = None
         return code
-
-
-def _end_with_parent() -> None:
-    while os.read(0, 1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _ready() -> None:
-    sys.stdout.write(READY)
-    sys.stdout.flush()
-
-
-def main() -> int:
-    """The worker itself."""
-    settings = read_settings()
-    configure(settings.log_level)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    return asyncio.run(_run())
-
-
-async def _run() -> int:
-    return await run_until_stopped(create_app(read_settings()), _ready)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,9 +10,12 @@ from aiokafka.structs import ConsumerRecord
 
 from dispatch.demo.stage import Heard
 from dispatch.rules.events import short_type
-from dispatch.topics import ASSIGNMENTS, COMPLETIONS, DEAD_LETTERS, ESCALATIONS
+from dispatch.topics import ASSIGNMENTS, COMPLETIONS, DEAD_LETTERS, ESCALATIONS, WORK_ORDERS
 
 HEARD = (ASSIGNMENTS, COMPLETIONS, ESCALATIONS, DEAD_LETTERS)
+"""What people and counters listen to."""
+LOGGED = (WORK_ORDERS, DEAD_LETTERS)
+"""What whoever wants to know all listens to."""
 Listener = Callable[[Heard], Awaitable[None]]
 
 
@@ -31,10 +34,10 @@ def heard_of(record: ConsumerRecord) -> Heard:
     )
 
 
-async def listen(client: Mapping[str, Any], listeners: Sequence[Listener]) -> None:
-    """Tell the listeners what comes, for ever. They must not dawdle: an offer lives for a third of a second."""
+async def listen(client: Mapping[str, Any], topics: Sequence[str], listeners: Sequence[Listener]) -> None:
+    """Tell the listeners what comes, for ever. They must not dawdle: a day passes in a minute and a half."""
     consumer = AIOKafkaConsumer(
-        *HEARD, **client, group_id=None, auto_offset_reset="earliest", enable_auto_commit=False, fetch_max_wait_ms=10
+        *topics, **client, group_id=None, auto_offset_reset="earliest", enable_auto_commit=False, fetch_max_wait_ms=10
     )
     await consumer.start()
     try:

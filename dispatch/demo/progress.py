@@ -1,4 +1,4 @@
-"""What is seen while the day goes by: counts every two seconds, and a line for what matters at once."""
+"""What is seen while the day goes by: on a terminal the board, in a pipe counts, and a line for what matters."""
 
 import asyncio
 import contextlib
@@ -8,12 +8,16 @@ from datetime import timedelta
 from statistics import quantiles
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
+from dispatch.demo.board_words import words_of
 from dispatch.demo.day import BEGIN, ZONE
+from dispatch.demo.listening import LOGGED
+from dispatch.demo.screen import Screen
 from dispatch.demo.stage import Heard, Stage
 from dispatch.rules.policy import Policy
+from dispatch.settings import Language
+from dispatch.topics import DELIVERIES
 
 EVERY_S = 2.0
 COLUMNS = (
@@ -33,14 +37,14 @@ _COUNTED = {
 class Progress:
     """Counts what the topics say, and says it."""
 
-    def __init__(self, console: Console, policy: Policy, *, plain: bool) -> None:
-        """``plain``: lines only, as for a pipe."""
+    def __init__(self, console: Console, policy: Policy, lang: Language, *, plain: bool) -> None:
+        """``plain``: lines only, as for a pipe. ``lang``: the board's language; lines are in both."""
         self._console = console
         self._policy = policy
-        self._plain = plain or not console.is_terminal
-        self._live: Live | None = None
+        self._words = words_of(policy, lang)
+        self._plain = plain or not console.is_terminal or console.is_dumb_terminal
+        self._screen: Screen | None = None
         self._orders: dict[str, Heard] = {}
-        self._heard_s = time.monotonic()
         self._explained = False
         self._sent_s: dict[str, float] = {}
         self._waits_s: list[float] = []
@@ -50,9 +54,15 @@ class Progress:
         """One line of text that stays."""
         self._console.print(Text(line), soft_wrap=True)
 
-    def quiet_s(self) -> float:
-        """How long nothing has been heard, in seconds."""
-        return time.monotonic() - self._heard_s
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What :meth:`log` wants to be told of, beside what others need."""
+        return LOGGED if self._plain else (*LOGGED, DELIVERIES)
+
+    async def log(self, event: Heard) -> None:
+        """One event of these topics."""
+        if self._screen is not None:
+            self._screen.hear(event)
 
     def latency(self, speed: float) -> str:
         """How long requests took from being published to being heard of as orders."""
@@ -69,19 +79,23 @@ class Progress:
 
     async def hear(self, event: Heard) -> None:
         """One event of any topic."""
-        self._heard_s = time.monotonic()
         if event.type == "input.refused":
             self._seen["dead letters"].add(event.id)
             return
         if event.type == "escalation.raised":
             self._seen["escalations"].add(event.id)
-            self._escalated(event)
         if (column := _COUNTED.get(event.type)) is not None:
             self._seen[column].add(event.subject)
         if event.type == "work-order.opened":
             self._orders[event.subject] = event
             if (sent_s := self._sent_s.get(event.data["request_id"])) is not None:
                 self._waits_s.append(time.monotonic() - sent_s)
+        if self._screen is None:
+            self._at_once(event)
+
+    def _at_once(self, event: Heard) -> None:
+        if event.type == "escalation.raised":
+            self._escalated(event)
         self._emergency(event)
 
     def _emergency(self, event: Heard) -> None:
@@ -135,27 +149,23 @@ class Progress:
         return f"{at:%H:%M}{day} {counts}"
 
     @contextlib.contextmanager
-    def shown(self) -> Iterator[None]:
-        """While this lasts, a terminal has its living line."""
+    def shown(self, stage: Stage) -> Iterator[None]:
+        """While this lasts, a terminal has its board."""
         if self._plain:
             yield
             return
-        with Live(Text(""), console=self._console, refresh_per_second=8, transient=True) as live:
-            self._live = live
+        with Screen(self._console, self._words, stage.now) as screen:
+            self._screen = screen
             try:
                 yield
             finally:
-                self._live = None
+                self._screen = None
 
     async def keep_saying(self, stage: Stage) -> None:
-        """Every two seconds in a pipe; as it changes on a terminal."""
-        while True:
-            if self._live is not None:
-                self._live.update(Text(self.line(stage), style="bold"))
-                await asyncio.sleep(0.2)
-            else:
-                self.say(self.line(stage))
-                await asyncio.sleep(EVERY_S)
+        """In a pipe, a line every two seconds."""
+        while self._plain:
+            self.say(self.line(stage))
+            await asyncio.sleep(EVERY_S)
 
 
 def _hour(event: Heard) -> str:

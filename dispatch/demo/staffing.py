@@ -7,6 +7,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 
 from dispatch.demo.day import BEGIN, ZONE, Data
+from dispatch.demo.ears import APP
 from dispatch.demo.stage import Stage, moment
 from dispatch.demo.technicians import DAYS
 from dispatch.models.roster import Roster
@@ -23,8 +24,8 @@ def shifts_of_the_day(roster: Roster) -> list[Data]:
 
 
 async def publish_roster(stage: Stage, client: Mapping[str, Any], roster: Roster) -> int:
-    """Publish everybody and their shifts, and wait until the log knows them; how many events that took."""
-    people = [technician_data(one, ZONE) for one in roster.technicians]
+    """Publish who works, when, and how they hear, and wait until the log knows it; how many events that took."""
+    people = [technician_data(one, ZONE) | {"hooks": [APP]} for one in roster.technicians]
     shifts = shifts_of_the_day(roster)
     for person in people:
         await stage.staff("technician.updated", f"{person['id']}/{person['version']}", person["id"], person)

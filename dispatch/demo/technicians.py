@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dispatch.demo.day import DATE, ZONE, Data, Story, chance
-from dispatch.demo.stage import Heard, Stage, moment
+from dispatch.demo.stage import Stage, moment
+from dispatch.demo.webhooks import Message
 from dispatch.demo.work_reports import completion, travel_min, work_min
 
 SHIFT_ENDS_SOON = timedelta(minutes=10)
 RANK = {"emergency": 0, "urgent": 1, "normal": 2, "low": 3}
-ENDED = frozenset({"merged", "cancelled", "refused", "closed"})
+ANSWERS_WITHIN = (0.1, 0.3)
+"""The part of the time that an offer leaves after which it is answered at the latest."""
 
 
 @dataclass(order=True)
@@ -36,6 +38,7 @@ class Technician:
         self._stage = stage
         self._jobs: asyncio.PriorityQueue[Job] = asyncio.PriorityQueue()
         self._called_away: datetime | None = None
+        self._gone: set[str] = set()
 
     def shift_end(self, at: datetime) -> datetime:
         """When the shift that is on at a moment ends; the moment itself when none is."""
@@ -53,27 +56,32 @@ class Technician:
             await self.do(job)
 
     def _is_off(self, job: Job) -> bool:
-        return job.story.over or job.assignment_id in job.story.gone
+        return job.assignment_id in self._gone
 
     async def _act(self, name: str, job: Job, **said: Any) -> None:
         await self._stage.act(name, job.story.order_id, self.id, "technician", assignment_id=job.assignment_id, **said)
 
     async def _leave(self, name: str, job: Job, reason: str) -> None:
+        self._gone.add(job.assignment_id)
         job.story.gone.add(job.assignment_id)
         await self._act(name, job, reason=reason)
 
     # answering ------------------------------------------------------------------------------------------------
 
-    async def offered(self, story: Story, event: Heard) -> None:
+    def taken_back(self, assignment_id: str) -> None:
+        """Told that a job is somebody else's by now, or nobody's."""
+        self._gone.add(assignment_id)
+
+    async def offered(self, story: Story, message: Message) -> None:
         """Asked: yes after a while, no with a reason, or no answer at all."""
         story.asked += 1
-        job = self._job(story, event)
+        job = self._job(story, message)
         dice = chance(story.report.request_id, "answer", story.asked, self.id)
         if story.has("silent") and story.asked == 1:
             return
-        answer_at = event.time + timedelta(minutes=dice.uniform(1, 4))
-        if expires := event.data.get("expires_at"):
-            answer_at = min(answer_at, event.time + (moment(expires) - event.time) * dice.uniform(0.2, 0.45))
+        answer_at = message.at + timedelta(minutes=dice.uniform(1, 4))
+        if expires := message.data.get("expires_at"):
+            answer_at = min(answer_at, message.at + (moment(expires) - message.at) * dice.uniform(*ANSWERS_WITHIN))
         await self._stage.until(answer_at)
         if self._is_off(job):
             return
@@ -85,12 +93,12 @@ class Technician:
             await self._act("accept", job)
             await self._jobs.put(job)
 
-    async def assigned(self, story: Story, event: Heard) -> None:
+    async def assigned(self, story: Story, message: Message) -> None:
         """Given directly: an emergency, or by somebody's decision. Go at once."""
         story.asked += 1
-        job = self._job(story, event)
+        job = self._job(story, message)
         dice = chance(story.report.request_id, "answer", story.asked, self.id)
-        await self._stage.until(event.time + timedelta(minutes=dice.uniform(0.5, 2)))
+        await self._stage.until(message.at + timedelta(minutes=dice.uniform(0.5, 2)))
         if self._is_off(job):
             return
         await self._act("accept", job)
@@ -101,9 +109,9 @@ class Technician:
         await self.do(job)
         self._called_away = None
 
-    def _job(self, story: Story, event: Heard) -> Job:
-        rank = RANK.get(event.data.get("urgency") or "", 2)
-        return Job(rank, event.time, event.data["assignment_id"], story, event.data)
+    def _job(self, story: Story, message: Message) -> Job:
+        rank = RANK.get(message.data.get("urgency") or "", 2)
+        return Job(rank, message.at, message.data["assignment_id"], story, dict(message.data))
 
     # the work -------------------------------------------------------------------------------------------------
 
@@ -215,7 +223,7 @@ class Technician:
 
 
 class Crew:
-    """All technicians, listening to ``dispatch.assignments``."""
+    """All technicians. They know what their webhooks tell them, and nothing else."""
 
     def __init__(self, stage: Stage, shifts: Mapping[str, list[tuple[datetime, datetime]]]) -> None:
         """``shifts`` by technician."""
@@ -228,26 +236,24 @@ class Crew:
         for person in self.people.values():
             self._stage.go(person.work())
 
-    async def hear(self, event: Heard) -> None:
-        """One event of any topic."""
-        story = self._stage.stories.get(event.subject)
-        if story is None or event.headers.get("type") is None:
+    def hear(self, message: Message) -> None:
+        """One webhook. An offer whose time is over is read, and put aside."""
+        kind, _slash, name = message.receiver.partition("/")
+        story, person = self._stage.stories.get(message.order_id), self.people.get(name)
+        if story is None or person is None or kind != "technician":
             return
-        kind = event.type.removeprefix("work-order.")
-        if kind in ENDED or kind == "reopened":
-            story.over = kind in ENDED
-        if kind in {"withdrawn", "offer-expired"}:
-            story.gone.add(event.data["assignment_id"])
-        if kind in {"offered", "assigned"}:
-            self._give(kind, story, event)
+        told = message.type.removeprefix("work-order.")
+        if told in {"withdrawn", "offer-expired"}:
+            person.taken_back(message.data["assignment_id"])
+        elif told in {"offered", "assigned"} and not message.is_late:
+            self._give(told, person, story, message)
 
-    def _give(self, kind: str, story: Story, event: Heard) -> None:
-        assignment_id = event.data["assignment_id"]
-        person = self.people.get(event.data["technician_id"])
-        if assignment_id in self._given or person is None:
+    def _give(self, told: str, person: Technician, story: Story, message: Message) -> None:
+        assignment_id = message.data["assignment_id"]
+        if assignment_id in self._given:
             return
         self._given.add(assignment_id)
-        self._stage.go(person.offered(story, event) if kind == "offered" else person.assigned(story, event))
+        self._stage.go(person.offered(story, message) if told == "offered" else person.assigned(story, message))
 
 
 def shift_spans(planned: list[Data]) -> dict[str, list[tuple[datetime, datetime]]]:

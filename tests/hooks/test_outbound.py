@@ -201,3 +201,17 @@ async def test_what_is_superseded_while_it_is_under_way_is_not_tried_again():
         await until(lambda: not lane.open)
         assert (outbound.ended[0].state, outbound.ended[0].reason) == ("dropped", "superseded")
         assert len(app.heard) == 1
+
+
+async def test_what_is_superseded_before_its_turn_comes_is_passed_over():
+    app = Hook()
+    async with sending(app=app) as (outbound, lane, _ledger):
+        now = time.time()
+        one = made(event_id="campus:north:1", planned_at=now, next_at=now, give_up_at=now + 60, order_id="wo1")
+        lane.put(one)
+        lane.end(one.id)
+        outbound.schedule(lane, one)
+        put(outbound, lane, 2)
+        await until(lambda: not lane.open)
+        assert len(app.heard) == 1
+        assert one.id not in app.heard[0]
