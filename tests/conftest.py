@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -28,7 +29,14 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
         yield Addresses(kafka=running.kafka, redis=running.redis)
 
 
+TOGETHER = frozenset({"agents", "cli", "seeing"})
+"""Folders whose tests share servers and an engine: one process runs all of a folder, then ends them."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first: two processes that share the files then end at about the same time."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Groups of tests for processes to share, those with slow tests first, so that all end at about the same time."""
+    groups = {item: item.path.parent if item.path.parent.name in TOGETHER else item.path for item in items}
+    slow = {groups[item] for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: groups[item] not in slow)
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(str(group.relative_to(Path(__file__).parent))))

@@ -7,7 +7,7 @@ from dispatch.agents.admin import create_topics
 from tests.support.engine import Client, Engine, settings_for, token
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def engine(servers, tmp_path_factory):
     settings = settings_for(servers.kafka, servers.redis, tmp_path_factory.mktemp("engine"))
     await create_topics(settings.kafka_client(), settings.partitions)
@@ -15,7 +15,7 @@ async def engine(servers, tmp_path_factory):
         yield running
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def client(engine):
     async with Client(engine.settings.kafka) as found:
         await found.technician(f"t-{token()}", "north")

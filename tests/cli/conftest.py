@@ -59,7 +59,7 @@ def nowhere() -> Invoke:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Invoke]:
     """Commands on a Kafka and a Redis of their own: other tests work with other topics and policies."""
     with embedded(tmp_path_factory.mktemp("cli-servers"), appendfsync="no") as running:
@@ -107,7 +107,7 @@ class Worker:
         return self.process.wait(timeout=STOP_WITHIN_S)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def make_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[dict[str, str]], Worker]]:
     """Starts workers, and ends those that still run when all is over."""
     started: list[Worker] = []
@@ -123,7 +123,7 @@ def make_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
             worker.process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def live(fresh: Invoke, make_worker: Callable[[dict[str, str]], Worker]) -> Invoke:
     """Commands beside a worker that has taken its lanes."""
     assert fresh("topics", "--create").exit_code == 0

@@ -7,7 +7,7 @@ from dispatch.embedded import embedded
 from tests.support.engine import Client, Engine, forget_everything, settings_for
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def own(tmp_path_factory):
     """Servers that a test may stop, kill and empty."""
     with embedded(tmp_path_factory.mktemp("own-servers")) as running:

@@ -48,13 +48,13 @@ class Pages:
         return (await self.samples()).get((name, frozenset(labels.items())), 0.0)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def servers(tmp_path_factory):
     with embedded(tmp_path_factory.mktemp("seeing-servers"), appendfsync="no") as running:
         yield running
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def settings(servers, tmp_path_factory):
     given = {"web_port": free_port()}
     found = settings_for(servers.kafka, servers.redis, tmp_path_factory.mktemp("seeing"), **given)
@@ -62,13 +62,13 @@ async def settings(servers, tmp_path_factory):
     return found
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def engine(settings):
     async with Engine(settings) as running:
         yield running
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def client(engine):
     async with Client(engine.settings.kafka) as found:
         await found.technician(f"t-{token()}", "north")
