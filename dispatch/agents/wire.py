@@ -101,8 +101,7 @@ def records_of(entry: Entry, lane: int, lane_of: Callable[[str], int]) -> list[R
             policyversion=policy,
             traceparent=trace,
         )
-        for topic in topics_of(kind):
-            records.append(Record(topic, lane, key, data, headers))
+        records += [Record(topic, lane, key, data, headers) for topic in topics_of(kind)]
     for territory, value in entry.sent:
         to = f"{entry.tenant}:{territory}"
         records.append(Record(COMMANDS_URGENT, lane_of(to), to.encode(), value))

@@ -241,7 +241,7 @@ def stop(policy: Policy, clock: Clock, fact_at: datetime) -> Stopped:
 
 
 def stopped(clock: Clock, told: Stopped) -> Clock:
-    """The clock as :func:`stop` says that it was stopped. It warns of nothing more, and one that was met is unbroken."""
+    """The clock, stopped as :func:`stop` told. It warns of nothing more, and one that was met is not broken."""
     after = replace(
         clock,
         state="stopped",

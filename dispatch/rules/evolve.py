@@ -140,9 +140,7 @@ def _changes(order: Order, event: Event, plan: Plan) -> Data:
         _move_leg(order, event, changes)
     told: list[Clock | Stopped] | None = data["clocks"] if plan.is_clock else data.get("clock_changes")
     if told:
-        known = changes["clocks"] = order.clocks.copy()
-        for clock in told:
-            known[clock.name] = stopped(known[clock.name], clock) if isinstance(clock, Stopped) else clock
+        changes["clocks"] = _clocks(order, told)
     if plan.counter is not None:
         changes["counters"] = _counted(order, event, plan.counter)
     if plan.first_time is not None and plan.first_time not in order.times:
@@ -154,6 +152,13 @@ def _changes(order: Order, event: Event, plan: Plan) -> Data:
     if plan.special is not None:
         changes.update(plan.special(order, event))
     return changes
+
+
+def _clocks(order: Order, told: list[Clock | Stopped]) -> dict[str, Clock]:
+    clocks = order.clocks.copy()
+    for clock in told:
+        clocks[clock.name] = stopped(clocks[clock.name], clock) if isinstance(clock, Stopped) else clock
+    return clocks
 
 
 def _opened(event: Event) -> Order:

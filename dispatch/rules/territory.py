@@ -38,8 +38,9 @@ class Territory:
     """One territory: orders that are not final, technicians, and how far its input has been decided.
 
     Only the lane changes it, by putting what a decision changed. ``recalled`` holds final orders that a batch
-    asked for; they live in the store, not here. ``freed`` are technicians who have room that they had not. ``pool`` is what matching remembers of the technicians from round
-    to round: derived, never stored, and no part of the state.
+    asked for; they live in the store, not here. ``freed`` are technicians who have room that they had not.
+    ``pool`` is what matching remembers of the technicians from round to round: derived, never stored, and no part
+    of the state.
     """
 
     def __init__(self, tenant: str, territory_id: str) -> None:
