@@ -284,7 +284,7 @@ OF_TYPE = {
     "number": lambda part, _: numbers(part),
     "boolean": lambda _part, _: st.booleans(),
     "null": lambda _part, _: st.none(),
-    "array": lambda part, defs: st.lists(values(part["items"], defs), max_size=2),
+    "array": lambda part, defs: st.lists(values(part["items"], defs), min_size=part.get("minItems", 0), max_size=2),
     "object": objects,
     None: lambda _part, _: st.just({"free": [1, "form"]}),
 }
