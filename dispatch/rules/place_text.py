@@ -1,0 +1,293 @@
+"""What a text says of where: the area it names, the floor, the room, the asset, and what of that is not clear."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from dispatch.rules.gazetteer import Gazetteer, is_article
+from dispatch.rules.names import known_name, plain_text
+from dispatch.rules.place_choice import Mention, choose
+from dispatch.rules.policy import AreaNode
+from dispatch.rules.room_words import AFTER, ANYWHERE, BARE, BEFORE, floors, is_trap, room_of
+
+CONTAINERS = frozenset({"campus", "zone"})
+
+_DIGIT = re.compile(r"\d")
+_MAYBE_A_PLACE = re.compile(r"\d|floor|basement|地下")
+_NUMBERED = re.compile(
+    r"(?<![\d.:/-])(?P<zh>\d{1,3})(?:号楼|号?[栋幢](?!梁)|\#楼|号?(?:宿舍|公寓)楼?(?![\d])|\#(?=\d{3}))"
+    r"|(?<![a-z])(?:dorm|dormitory|building|bldg|block|blk|tower)[\s.]*(?:no|number)?[\s.]*\#?\s?(?P<en>\d{1,3})(?![\d.]|-\d{4})"
+)
+_DASHED = re.compile(r"(?<![\w.:/$¥#@-])(?P<zh>\d{1,3})(?:-|号(?=[1-9]\d\d))(?=(?:\d-)?[1-9]\d{2,3}[a-f]?(?![\w-]|\.\d|:\d))")
+_UNKNOWN_CAMPUS = re.compile(r"[东西南北中新老旧](?:校区|校园|区(?![域别间分]))")
+_CUTS = {"教": "室师学练授材育研务程导", "舍": "友管监不", "食": "品物用欲材", "座": "位谈右机"}
+"""What after the last character of a name makes another word of it: 一教 is no 一教室."""
+_COUNTED = re.compile(r"[共有校这那几总]$|[一几数]共$")
+_OF_A_BUILDING = frozenset("下上道顶梯门前后里内外大口边旁东西南北")
+_PENCILS = frozenset("铅型号级班款版")
+_SHORT = 2
+_BESIDE = re.compile(r"[\s,、:()\[\]【】/>·-]*(?:的|里的?|内的?)?(?:campus)?[\s,]*")
+_BESIDE_EN = re.compile(r"[\s,(]*(?:(?:in|at|on|of)\s)?(?:the\s)?")
+_LOOK_BACK = 40
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a text tells of a place. ``elsewhere`` is what it names outside the territory that was asked for.
+
+    ``notes`` are codes, some with the name in question after them.
+    """
+
+    area: AreaNode | None = None
+    floor: str | None = None
+    room: str | None = None
+    asset: str | None = None
+    elsewhere: AreaNode | None = None
+    notes: tuple[str, ...] = ()
+
+
+NOTHING = Told()
+
+
+def read_place(names: Gazetteer, text: str, territory: str | None) -> Told:
+    """Read ``text``, with the names of ``territory`` or, where it is None, of all. Any text is fine."""
+    plain = plain_text(text)
+    words = names.words(plain)
+    numbers = _MAYBE_A_PLACE.search(plain) is not None
+    found = list(names.scan(plain, words))
+    if not found and not numbers:
+        return _NOWHERE_KNOWN if "区" in plain and _UNKNOWN_CAMPUS.search(plain) else NOTHING
+    return _Reading(names, plain, words, territory, text, has_digits=numbers).told(found)
+
+
+_NOWHERE_KNOWN = Told(notes=("unknown-campus",))
+
+
+class _Reading:
+    """One text that names something or has numbers in it."""
+
+    def __init__(
+        self, names: Gazetteer, plain: str, words: Sequence[str], territory: str | None, text: str, *, has_digits: bool
+    ) -> None:
+        self.names = names
+        self.plain = plain
+        self.words = words
+        self.territory = territory
+        self.text = text
+        self.has_digits = has_digits
+        self.notes: list[str] = []
+        self.elsewhere: AreaNode | None = None
+        self.asset: str | None = None
+
+    def told(self, found: Iterable[tuple[int, int, str]]) -> Told:
+        """Everything, in order: the asset, the places named, the one meant, and what is said of room and floor."""
+        if code := self.names.code(self.plain, self.words):
+            self.asset = code[0].upper()
+            self.plain = self.plain[: code.start()] + " " * len(code[0]) + self.plain[code.end() :]
+        mentions = self._mentions(found)
+        things = [each for each in mentions if not _is_container(each)]
+        containers = [each for each in mentions if _is_container(each)]
+        chosen = choose(self.plain, things) if things else []
+        area, at = self._area(chosen, containers)
+        floor = room = None
+        if self.has_digits:
+            floor, room = self._inside(at, things, known=area is not None and area.kind not in CONTAINERS)
+        if area is not None and area.kind in {"building", "floor"} and (room or floor):
+            area = self._deeper(area, room, floor)
+        return Told(
+            area=area, floor=floor, room=room, asset=self.asset, elsewhere=self.elsewhere, notes=tuple(self.notes)
+        )
+
+    # the places named --------------------------------------------------------------------------------------------
+
+    def _mentions(self, found: Iterable[tuple[int, int, str]]) -> list[Mention]:
+        """All places that the text names, none inside another, in order."""
+        mentions = [
+            Mention(start, end, name, tuple(self.names.by_name.get(known_name(name), ())))
+            for start, end, name in found
+            if not self._reads_otherwise(start, end, name)
+        ]
+        if self.has_digits and _DIGIT.search(self.plain):
+            mentions += self._numbered()
+        if "区" in self.plain or "校园" in self.plain:
+            mentions += [Mention(*each.span(), each[0], ()) for each in _UNKNOWN_CAMPUS.finditer(self.plain)]
+        if len(mentions) < 2:  # noqa: PLR2004 -- nothing to be inside of
+            return mentions
+        apart: list[Mention] = []
+        for each in sorted(mentions, key=lambda one: (one.start, one.start - one.end, not one.nodes)):
+            if not apart or each.start >= apart[-1].end:
+                apart.append(each)
+            elif each.nodes and not apart[-1].nodes and each.end > apart[-1].start:
+                apart[-1] = each
+        return apart
+
+    def _reads_otherwise(self, start: int, end: int, name: str) -> bool:
+        """Whether a name at this place is part of another word: 一教室, 6B铅笔, 共3栋楼, building a shelf."""
+        after = self.plain[end : end + 1]
+        if after and (after in _CUTS.get(name[-1], "") or (len(name) <= _SHORT and after in _PENCILS)):
+            return True
+        if name[-1] in "栋幢" and name[0].isdigit():
+            beyond = self.plain[end + 1 : end + 2]
+            counts = _COUNTED.search(self.plain, max(0, start - 2), start) is not None
+            return counts or (after == "楼" and beyond not in _OF_A_BUILDING)
+        return name.endswith(" a") and is_article(self.plain, end, name)
+
+    def _numbered(self) -> list[Mention]:
+        """Buildings by a number that no name spells out like this: 12#, 3幢, Bldg 3; and those that do not exist."""
+        found = []
+        for each in _NUMBERED.finditer(self.plain):
+            if not self._reads_otherwise(*each.span(), each[0]):
+                number = each["zh"] or each["en"]
+                found.append(Mention(*each.span(), each[0], tuple(self.names.numbered.get(number, ()))))
+        for each in _DASHED.finditer(self.plain):
+            nodes = tuple(self.names.numbered.get(each["zh"], ()))
+            if nodes and not is_trap(self.plain, each.start(), each["zh"]):
+                found.append(Mention(*each.span(), each[0].rstrip("-"), nodes))
+        return found
+
+    # the one meant -----------------------------------------------------------------------------------------------
+
+    def _area(self, chosen: list[Mention], containers: list[Mention]) -> tuple[AreaNode | None, Mention | None]:
+        """The area meant, and the mention after which its room stands."""
+        if self.asset is not None and (area_id := self.names.asset(self.asset)):
+            node = self.names.areas[area_id]
+            if chosen and all(each.id not in node.path and node.id not in each.path for each in chosen[0].nodes):
+                self.notes.append(f"asset-elsewhere: {self.asset}")
+                return node, None
+            return node, chosen[0] if chosen else None
+        if not chosen:
+            return self._container(containers), None
+        first = chosen[0]
+        nodes = self._candidates(first, containers)
+        if len(chosen) > 1:
+            several = [node for each in chosen for node in self._candidates(each, containers)[:1]]
+            self.notes.append("several-places: " + ", ".join(each.name for each in chosen))
+            return self._common(several), None
+        if len(nodes) == 1:
+            return nodes[0], first
+        if not nodes:
+            self._say_unknown(first)
+            return self._container(containers), first
+        self.notes.append(f"ambiguous-place: {first.name}")
+        common = self._common(nodes)
+        return common or self._container(containers), first
+
+    def _say_unknown(self, mention: Mention) -> None:
+        if not mention.nodes:
+            self.notes.append(f"unknown-building: {mention.name}")
+        elif self.elsewhere is None:
+            self.notes.append(f"not-in-that-campus: {mention.name}")
+
+    def _candidates(self, mention: Mention, containers: Sequence[Mention]) -> list[AreaNode]:
+        """What a mention may be, by the territory asked for and by the campus named beside it, or else anywhere."""
+        nodes = list(mention.nodes)
+        if self.territory is not None and nodes:
+            nodes = [each for each in nodes if each.territory == self.territory]
+            if not nodes:
+                self.elsewhere = mention.nodes[0]
+        beside = [each for each in containers if self._is_beside(each, mention)]
+        for each in beside:
+            nodes = _within(nodes, each)
+        if len(nodes) > 1 and not beside:
+            for each in containers:
+                nodes = _within(nodes, each) or nodes
+        return nodes
+
+    def _is_beside(self, container: Mention, mention: Mention) -> bool:
+        if container.end <= mention.start:
+            return _BESIDE.fullmatch(self.plain, container.end, mention.start) is not None
+        return _BESIDE_EN.fullmatch(self.plain, mention.end, container.start) is not None
+
+    def _container(self, containers: list[Mention]) -> AreaNode | None:
+        """The campus or zone named, where no building is."""
+        known = [each for each in containers if each.nodes]
+        if len(known) < len(containers):
+            self.notes.append("unknown-campus")
+        if not known:
+            return None
+        node = self._deepest(choose(self.plain, known))
+        if self.territory is not None and node.territory != self.territory:
+            self.elsewhere = node
+            return None
+        return node
+
+    def _deepest(self, mentions: list[Mention]) -> AreaNode:
+        return max((node for each in mentions for node in each.nodes), key=lambda node: len(node.path))
+
+    def _common(self, nodes: Sequence[AreaNode]) -> AreaNode | None:
+        """The smallest area around all of them; None across territories."""
+        shared = None
+        for level in zip(*(node.path for node in nodes), strict=False):
+            if len(set(level)) > 1:
+                break
+            shared = level[0]
+        return self.names.areas[shared] if shared else None
+
+    # floor and room ----------------------------------------------------------------------------------------------
+
+    def _inside(self, at: Mention | None, things: Sequence[Mention], *, known: bool) -> tuple[str | None, str | None]:
+        """The floor and the room, as near to the place meant as they stand."""
+        plain = self.plain
+        taken = [each for one in things if one is not at and (each := AFTER.match(plain, one.end)) and room_of(each)]
+        spans = [each.span() for each in taken] + [(each.start, each.end) for each in things]
+        after = AFTER.match(plain, at.end) if at else None
+        room = room_of(after)
+        if room is not None and after is not None and after["plain"] and at is not None:
+            between = plain[at.end : after.start("plain")].strip()
+            if between and is_trap(plain, after.start("plain"), after["plain"]):
+                after, room = None, None
+        if at is not None and room is None:
+            before = BEFORE.search(plain, max(0, at.start - _LOOK_BACK), at.start)
+            if before and not _overlaps(before.span(), spans[: len(taken)]) and not _is_year(before):
+                room = room_of(before)
+        if room is None:
+            room = self._room_anywhere(spans, known=known)
+        return self._floor(at, after, things), room
+
+    def _room_anywhere(self, spans: Sequence[tuple[int, int]], *, known: bool) -> str | None:
+        for each in ANYWHERE.finditer(self.plain):
+            if not _overlaps(each.span(), spans) and not is_trap(self.plain, each.start(), ""):
+                return room_of(each)
+        if not known:
+            return None
+        for each in BARE.finditer(self.plain):
+            if not _overlaps(each.span(), spans) and not is_trap(self.plain, each.start(), each["plain"]):
+                return room_of(each)
+        return None
+
+    def _floor(self, at: Mention | None, after: re.Match[str] | None, things: Sequence[Mention]) -> str | None:
+        """The floor said right after the building, or else the only one that is said of this building or before it."""
+        if after is not None and (said := after["floor"] or after["floor_en"]):
+            return said
+        start = at.end if at else 0
+        ends = [each.start for each in things if each.start > start]
+        found = floors(self.plain, start, min(ends, default=len(self.plain)))
+        if not found and at is not None:
+            found = floors(self.plain, max((each.end for each in things if each.end <= at.start), default=0), at.start)
+        values = {value for _, value in found}
+        return values.pop() if len(values) == 1 else None
+
+    def _deeper(self, area: AreaNode, room: str | None, floor: str | None) -> AreaNode:
+        """The room or floor of a building as the policy has it, if it does."""
+        inside = self.names.inside
+        found = inside.get((area.id, room.casefold())) if room else None
+        return found or (inside.get((area.id, floor.casefold())) if floor else None) or area
+
+
+def _is_container(mention: Mention) -> bool:
+    if not mention.nodes:
+        return mention.name[-1:] in "区园"
+    return all(node.kind in CONTAINERS for node in mention.nodes)
+
+
+def _within(nodes: list[AreaNode], container: Mention) -> list[AreaNode]:
+    around = {node.id for node in container.nodes}
+    return [each for each in nodes if not around.isdisjoint(each.path)]
+
+
+def _overlaps(span: tuple[int, int], others: Iterable[tuple[int, int]]) -> bool:
+    return any(start < span[1] and span[0] < end for start, end in others)
+
+
+def _is_year(found: re.Match[str]) -> bool:
+    return bool(found["plain"]) and is_trap(found.string, found.start("plain"), found["plain"])
