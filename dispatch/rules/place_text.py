@@ -16,10 +16,10 @@ CONTAINERS = frozenset({"campus", "zone"})
 _DIGIT = re.compile(r"\d")
 _MAYBE_A_PLACE = re.compile(r"\d|floor|basement|地下")
 _NUMBERED = re.compile(
-    r"(?<![\d.:/-])(?P<zh>\d{1,3})(?:号楼|号?[栋幢](?!梁)|\#楼|号?(?:宿舍|公寓)楼?(?![\d])|\#(?=\d{3}))"
-    r"|(?<![a-z])(?:dorm|dormitory|building|bldg|block|blk|tower)[\s.]*(?:no|number)?[\s.]*\#?\s?(?P<en>\d{1,3})(?![\d.]|-\d{4})"
+    r"(?<![\d.:/-])(?P<zh>\d{1,3}(?=[号栋幢\#])|\d{1,2})(?:号楼|号?[栋幢](?!梁)|\#楼|号?(?:宿舍|公寓)楼?(?!\d)|\#(?=\d{3}))"
+    r"|(?<![a-z])(?:dorm|dormitory|building|bldg|block|blk|tower)[\s.]*(?:no|number)?[\s.]*\#?\s?(?P<en>\d{1,3})(?![\da-z.]|-\d{4})"
 )
-_DASHED = re.compile(r"(?<![\w.:/$¥#@-])(?P<zh>\d{1,3})(?:-|号(?=[1-9]\d\d))(?=(?:\d-)?[1-9]\d{2,3}[a-f]?(?![\w-]|\.\d|:\d))")
+_DASHED = re.compile(r"(?<![a-z0-9_.:/$¥#@-])(?P<zh>\d{1,3})(?:-|号(?=[1-9]\d\d))(?=(?:\d-)?[1-9]\d{2,3}[a-f]?(?![a-z0-9-]|[.:]\d))")
 _UNKNOWN_CAMPUS = re.compile(r"[东西南北中新老旧](?:校区|校园|区(?![域别间分]))")
 _CUTS = {"教": "室师学练授材育研务程导", "舍": "友管监不", "食": "品物用欲材", "座": "位谈右机"}
 """What after the last character of a name makes another word of it: 一教 is no 一教室."""
@@ -87,13 +87,14 @@ class _Reading:
         mentions = self._mentions(found)
         things = [each for each in mentions if not _is_container(each)]
         containers = [each for each in mentions if _is_container(each)]
-        chosen = choose(self.plain, things) if things else []
+        chosen = choose(self.plain, _innermost(things)) if things else []
         area, at = self._area(chosen, containers)
         floor = room = None
         if self.has_digits:
             floor, room = self._inside(at, things, known=area is not None and area.kind not in CONTAINERS)
-        if area is not None and area.kind in {"building", "floor"} and (room or floor):
+        if area is not None and area.kind == "building" and (room or floor):
             area = self._deeper(area, room, floor)
+            room = None if area.kind == "room" else room
         return Told(
             area=area, floor=floor, room=room, asset=self.asset, elsewhere=self.elsewhere, notes=tuple(self.notes)
         )
@@ -272,6 +273,21 @@ class _Reading:
         inside = self.names.inside
         found = inside.get((area.id, room.casefold())) if room else None
         return found or (inside.get((area.id, floor.casefold())) if floor else None) or area
+
+
+def _innermost(things: list[Mention]) -> list[Mention]:
+    """Without the building of a room that is named too, and rooms of that name in other buildings."""
+    rooms = [each for each in things if each.nodes and each.nodes[0].kind == "room"]
+    if not rooms:
+        return things
+    named = {node.id for each in things for node in each.nodes if node.kind == "building"}
+    found, around = [], set()
+    for each in rooms:
+        inside = tuple(node for node in each.nodes if not named.isdisjoint(node.path))
+        around |= {area for node in inside for area in node.path}
+        found.append(each._replace(nodes=inside or each.nodes))
+    found += [each for each in things if each not in rooms and not any(node.id in around for node in each.nodes)]
+    return sorted(found)
 
 
 def _is_container(mention: Mention) -> bool:

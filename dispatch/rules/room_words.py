@@ -6,12 +6,12 @@ Patterns are for :func:`~dispatch.rules.names.plain_text`: lower case, numerals 
 import re
 
 _UNITS = (  # what makes a count, a price or a time of the number before it: 305块, 8点, 402人, 1500 w
-    r"(?!\s?(?:元|块(?!地)|角|钱|个|人|次(?!卧)|天(?!花|台|窗|线)|年|月|日(?!光)|点(?!不|灯)|时|分|秒|钟|米|寸|度|级|届"
+    r"(?! (?:元|块钱|小时|分钟|米|度|人|个|次)|(?:元|块(?!地)|角|钱|个|小时|人|次(?!卧)|天(?!花|台|窗|线)|年|月|日(?!光)|点(?!不|灯)|时|分|秒|钟|米|寸|度|级|届"
     r"|路(?!由|灯|面)|条|张|台(?!灯|面|盆|阶|下)|盏|把(?!手)|套|件|份|瓶|箱|吨|斤|公[里斤分尺]|兆|伏|瓦|毫|厘|平[米方]"
-    r"|多[个人次]?|余|名|位|字|页|班|周|楼(?![上下道顶梯])|层|栋|幢|号楼|倍|折|股|款|型|网络|%|℃|°"
-    r"|(?:w|v|kw|kwh|watts?|volts?|mm|cm|m|km|kg|g|mb|mbps|am|pm|hz|st|nd|rd|th|rmb|usd|px"
+    r"|多[个人次]?|余|名|位|字|页|班|周|楼(?![上下道顶梯])|层|栋|幢|号楼|倍|折|股|款|型|网络|%|℃|°)"
+    r"|\s?(?:w|v|kw|kwh|watts?|volts?|mm|cm|m|km|kg|g|mb|mbps|am|pm|hz|st|nd|rd|th|rmb|usd|px"
     r"|hours?|hrs?|minutes?|mins?|days?|weeks?|months?|years?|dollars?|yuan|degrees?|people|persons?|students?|times)"
-    r"(?![a-z])))"
+    r"(?![a-z]))"
 )
 _END = rf"(?:[a-f](?![a-z0-9]))?(?!\d)(?![.:]\d|[-–]\d\d){_UNITS}"
 _PLAIN = rf"(?:[a-z](?:座|区)?-?\d{{3,4}}|\d{{1,2}}(?:单元|[-–])\d{{3,4}}|\d{{3,4}}){_END}"
@@ -31,7 +31,7 @@ AFTER = re.compile(
 """A room right after the name of its building: 3栋402, Dorm 3, room 402, 3号楼4楼的402."""
 
 BEFORE = re.compile(
-    rf"(?:{_MARK_EN}(?P<marked>{_MARKED})|(?<![\w.:/$¥#-])(?P<plain>{_PLAIN}))(?:\s|,|@|-|in\b|at\b|of\b|on\b|the\b)*$"
+    rf"(?:{_MARK_EN}(?P<marked>{_MARKED})|(?<![a-z0-9_.:/$¥#-])(?P<plain>{_PLAIN}))(?:\s|,|@|-|in\b|at\b|of\b|on\b|the\b)*$"
 )
 """A room right before the name of its building: room 402 in dorm 3, 402 Dorm 3."""
 
@@ -41,7 +41,7 @@ _BEFORE_TRAP = re.compile(
     r"|model|ticket|order|http|pin|password|id|extension|paid)[\s号了是为:#\w]{0,3}$"
 )
 ANYWHERE = re.compile(
-    rf"(?<![\w.:/$¥-])(?P<suffixed>{_MARKED.replace(_UNITS, '')})(?={_SUFFIX})"
+    rf"(?<![a-z0-9_.:/$¥-])(?P<suffixed>{_MARKED.replace(_UNITS, '')})(?={_SUFFIX})"
     rf"|{_MARK_ZH}(?P<marked>{_PLAIN})"
     rf"|(?<![a-z])(?:room|rm|flat|apt|apartment)[\s.:\#]*(?:(?:no|number)[\s.:\#]*)?(?P<en>{_MARKED})"
     rf"|(?<![a-z])(?:office|lab|classroom|ward|suite)[\s.:\#]+(?P<en_long>{_PLAIN})"
@@ -60,7 +60,7 @@ _ORDINALS = {
 FLOOR = re.compile(
     r"(?<![\d.#到至~、和与及-])第?(\d{1,2})(?:楼(?![号栋]|[到至~、和与及-]\d)|层(?!楼|[到至~、和与及-]\d))"
     r"|第(\d{1,2})层楼|(?<![a-z\d])(\d{1,2})(?:st|nd|rd|th)?[\s-]floor|(?<!\d)(\d{1,2})/?f(?![a-z\d])"
-    r"|(?<![a-z])(?:floor|level)\s?(\d{1,2})(?![\d.:])|(?<![a-z])(" + "|".join(_ORDINALS) + r")[\s-]floor"
+    r"|(?<![a-z])(?:floor|level)\s?(\d{1,2})(?![\d.:]| ?(?:m|metres?|meters?|feet|ft|cm|days?|times|hours?)(?![a-z]))|(?<![a-z])(" + "|".join(_ORDINALS) + r")[\s-]floor"
 )
 _COUNTED = re.compile(r"[有共约这那]$")
 BELOW = re.compile(r"(?:地下|负|b)(?:(\d)(?:楼|层))|(?<![a-z])b(\d)\s?floor|地下(?:室|车库)|(?<![a-z])basement(?![a-z])")
