@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from dispatch.rules.geometry import Point
-from dispatch.rules.names import NAMED_KINDS, plain_name
+from dispatch.rules.names import NAMED_KINDS, known_name, plain_name
 from dispatch.rules.policy import AreaNode, Policy
 
 _NUMBERED = re.compile(
@@ -29,8 +29,8 @@ class Gazetteer:
 
     def __init__(self, policy: Policy) -> None:
         """Index all areas, territories and assets of ``policy``."""
-        self.by_name: dict[str, list[AreaNode]] = {}
-        self.numbered: dict[str, list[AreaNode]] = {}
+        self.by_name: dict[str, tuple[AreaNode, ...]] = {}
+        self.numbered: dict[str, tuple[AreaNode, ...]] = {}
         self.inside: dict[tuple[str, str], AreaNode] = {}
         self.areas = policy.areas
         self.within = {node.id: _within(policy, node) for node in policy.areas.values()}
@@ -56,11 +56,12 @@ class Gazetteer:
     def _add(self, node: AreaNode, name: str) -> None:
         building = self.within[node.id][0]
         if node.kind in NAMED_KINDS or (node.kind == "room" and len(name) >= _MIN_ROOM_NAME and not name.isdigit()):
-            self.by_name.setdefault(name, []).append(node)
+            self.by_name[name] = (*self.by_name.get(name, ()), node)
         if node.kind == "building" and (found := _NUMBERED.fullmatch(name)):
-            known = self.numbered.setdefault(found["zh"] or found["en"], [])
+            number = found["zh"] or found["en"]
+            known = self.numbered.get(number, ())
             if node not in known:
-                known.append(node)
+                self.numbered[number] = (*known, node)
         if node.kind in {"floor", "room"} and building is not None:
             short = name.rstrip("楼层室f") if node.kind == "floor" else name.rstrip("室")
             self.inside.setdefault((building, short), node)
@@ -86,6 +87,10 @@ class Gazetteer:
         if found is None:
             found = next((area for prefix, area in self.prefixes if folded.startswith(prefix)), None)
         return found
+
+    def named(self, found: str) -> tuple[AreaNode, ...]:
+        """The areas of a name as it stands in a plain text."""
+        return self.by_name.get(found) or self.by_name.get(known_name(found), ())
 
     def words(self, plain: str) -> list[str]:
         """The Latin words of a plain text, by which it is judged whether looking for Latin names is worth it."""
@@ -127,7 +132,7 @@ def _matches(search: re.Pattern[str], plain: str) -> Iterator[Found]:
         if start and _same_word(plain[start - 1], plain[start]):
             at = start + 1
         else:
-            yield start, at, plain_name(found[0])
+            yield start, at, found[0]
 
 
 def _same_word(left: str, right: str) -> bool:

@@ -6,7 +6,7 @@ best is used; only an unknown territory named outright is refused, because nothi
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -157,7 +157,7 @@ class _Search:
         if not said:
             return None
         name = known_name(str(said))
-        nodes = self.names.by_name.get(name) or self.names.numbered.get(name.rstrip("号#"), [])
+        nodes = self.names.by_name.get(name) or self.names.numbered.get(name.rstrip("号#"), ())
         if nodes:
             node = self._only(nodes, str(said))
         else:
@@ -168,10 +168,9 @@ class _Search:
                 self.notes.append(f"unknown-building: {_short(said)}")
         return (node, "building") if node is not None else None
 
-    def _only(self, nodes: list[AreaNode], said: str) -> AreaNode | None:
+    def _only(self, found: Sequence[AreaNode], said: str) -> AreaNode | None:
         """The one of several of a name that is in the territory named, or in the campus that the text names."""
-        if self.territory is not None:
-            nodes = [each for each in nodes if each.territory == self.territory]
+        nodes = [each for each in found if self.territory in {None, each.territory}]
         if len(nodes) > 1 and (told := self.told.area) is not None:
             nodes = [each for each in nodes if _related(each, told)] or nodes
         if not nodes:
@@ -222,16 +221,17 @@ class _Search:
 
     def _take_inside(self, told: Told) -> None:
         """Floor, room and asset as the text says them, where the form does not."""
-        for what, form, text in (("room", self.room, told.room), ("floor", self.floor, told.floor)):
-            if form is not None and text is not None and known_name(form).rstrip("室楼层") != text.casefold():
-                self.notes.append(f"text-names-other-{what}: {text}")
+        if self.room is not None and told.room is not None and not _same(self.room, told.room):
+            self.notes.append(f"text-names-other-room: {told.room}")
+        if self.floor is not None and told.floor is not None and not _same(self.floor, told.floor):
+            self.notes.append(f"text-names-other-floor: {told.floor}")
         self.room = self.room or told.room
         self.floor = self.floor or told.floor
         self.asset = self.asset or told.asset
 
     def _deeper(self, node: AreaNode) -> AreaNode:
         """The room of a building as the policy has it, where it has rooms."""
-        if self.room is None or node.kind != "building":
+        if self.room is None or not self.names.inside or node.kind != "building":
             return node
         return self.names.inside.get((node.id, known_name(self.room).removesuffix("室")), node)
 
@@ -285,6 +285,11 @@ class _Search:
 def _related(one: AreaNode, other: AreaNode) -> bool:
     """Whether one area is inside the other."""
     return one.id in other.path or other.id in one.path
+
+
+def _same(form: str, text: str) -> bool:
+    """Whether a form's room or floor is what the text says: 402室 and 402, 3楼 and 3."""
+    return known_name(form).rstrip("室房楼层f") == text.casefold()
 
 
 def _word(value: object) -> str | None:

@@ -68,8 +68,10 @@ _KIND_RANK = {"building": 3, "room": 3, "outdoor": 2, "zone": 1, "campus": 0}
 
 def choose(plain: str, mentions: Sequence[Mention]) -> list[Mention]:
     """Of several places the one meant; all of those that are meant alike, joined by an and."""
+    if len(mentions) == 1:
+        return list(mentions)
     if len({each.nodes or each.name for each in mentions}) == 1:
-        return [max(mentions, key=lambda each: _score(plain, mentions, each))] if len(mentions) > 1 else list(mentions)
+        return [max(mentions, key=lambda each: _score(plain, mentions, each))]
     scored = [(_score(plain, mentions, each), _rank(each), each) for each in mentions]
     best = max((score, rank) for score, rank, _ in scored)
     chosen = [each for score, rank, each in scored if (score, rank) == best]

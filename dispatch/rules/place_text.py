@@ -6,20 +6,32 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from dispatch.rules.gazetteer import Gazetteer, is_article
-from dispatch.rules.names import known_name, plain_text
+from dispatch.rules.names import plain_text
 from dispatch.rules.place_choice import Mention, choose
 from dispatch.rules.policy import AreaNode
 from dispatch.rules.room_words import AFTER, ANYWHERE, BARE, BEFORE, floors, is_trap, room_of
 
 CONTAINERS = frozenset({"campus", "zone"})
 
-_DIGIT = re.compile(r"\d")
-_MAYBE_A_PLACE = re.compile(r"\d|floor|basement|地下")
-_NUMBERED = re.compile(
-    r"(?<![\d.:/-])(?P<zh>\d{1,3}(?=[号栋幢\#])|\d{1,2})(?:号楼|号?[栋幢](?!梁)|\#楼|号?(?:宿舍|公寓)楼?(?!\d)|\#(?=\d{3}))"
-    r"|(?<![a-z])(?:dorm|dormitory|building|bldg|block|blk|tower)[\s.]*(?:no|number)?[\s.]*\#?\s?(?P<en>\d{1,3})(?![\da-z.]|-\d{4})"
+_MAYBE_A_NUMBER = re.compile(r"\d(?:\d\d|[a-f]?[号栋幢#楼层室诊房寝宿公/f-]|单元|座|[snrt][tdh])|地下|负\d")
+_MAYBE_A_ROOM = re.compile(r"\d(?:\d\d|[a-f]?[室诊房病寝包-]|单元)")
+_NUMBER_WORDS = frozenset(
+    ("room", "rm", "flat", "apt", "apartment", "unit", "floor", "level", "basement", "dorm", "dormitory", "building",
+     "bldg", "block", "blk", "tower", "office", "lab", "classroom", "ward", "suite", "studio", "no", "number")
+)  # fmt: skip
+"""Words without one of which a text that has no number like a room's says nothing of rooms and floors."""
+
+_NUMBERED_ZH = re.compile(
+    r"(\d{1,3}(?=[号栋幢#])|\d{1,2})(?:号楼|号?[栋幢](?!梁)|#楼|号?(?:宿舍|公寓)楼?(?!\d)|#(?=\d{3}))"
 )
-_DASHED = re.compile(r"(?<![a-z0-9_.:/$¥#@-])(?P<zh>\d{1,3})(?:-|号(?=[1-9]\d\d))(?=(?:\d-)?[1-9]\d{2,3}[a-f]?(?![a-z0-9-]|[.:]\d))")
+_NUMBERED_EN = re.compile(
+    r"(?:dorm|dormitory|building|bldg|block|blk|tower)[\s.]*(?:no|number)?[\s.]*#?\s?(\d{1,3})(?![\da-z.]|-\d{4})"
+)
+_DASHED = re.compile(
+    r"(?<![a-z0-9_.:/$¥#@-])(\d{1,3})(?:-|号(?=[1-9]\d\d))(?=(?:\d-)?[1-9]\d{2,3}[a-f]?(?![a-z0-9-]|[.:]\d))"
+)
+_NUMBER_MARKS = re.compile(r"\d[号栋幢#宿公]")
+_HOUSE_WORDS = frozenset(("dorm", "dormitory", "building", "bldg", "block", "blk", "tower"))
 _UNKNOWN_CAMPUS = re.compile(r"[东西南北中新老旧](?:校区|校园|区(?![域别间分]))")
 _CUTS = {"教": "室师学练授材育研务程导", "舍": "友管监不", "食": "品物用欲材", "座": "位谈右机"}
 """What after the last character of a name makes another word of it: 一教 is no 一教室."""
@@ -53,9 +65,9 @@ def read_place(names: Gazetteer, text: str, territory: str | None) -> Told:
     """Read ``text``, with the names of ``territory`` or, where it is None, of all. Any text is fine."""
     plain = plain_text(text)
     words = names.words(plain)
-    numbers = _MAYBE_A_PLACE.search(plain) is not None
+    numbers = _MAYBE_A_NUMBER.search(plain) is not None or not _NUMBER_WORDS.isdisjoint(words)
     found = list(names.scan(plain, words))
-    if not found and not numbers:
+    if not found and not numbers and names.code(plain, words) is None:
         return _NOWHERE_KNOWN if "区" in plain and _UNKNOWN_CAMPUS.search(plain) else NOTHING
     return _Reading(names, plain, words, territory, text, has_digits=numbers).told(found)
 
@@ -85,14 +97,16 @@ class _Reading:
             self.asset = code[0].upper()
             self.plain = self.plain[: code.start()] + " " * len(code[0]) + self.plain[code.end() :]
         mentions = self._mentions(found)
-        things = [each for each in mentions if not _is_container(each)]
-        containers = [each for each in mentions if _is_container(each)]
+        things: list[Mention] = []
+        containers: list[Mention] = []
+        for each in mentions:
+            (containers if _is_container(each) else things).append(each)
         chosen = choose(self.plain, _innermost(things)) if things else []
         area, at = self._area(chosen, containers)
         floor = room = None
         if self.has_digits:
             floor, room = self._inside(at, things, known=area is not None and area.kind not in CONTAINERS)
-        if area is not None and area.kind == "building" and (room or floor):
+        if self.names.inside and area is not None and area.kind == "building" and (room or floor):
             area = self._deeper(area, room, floor)
             room = None if area.kind == "room" else room
         return Told(
@@ -104,12 +118,12 @@ class _Reading:
     def _mentions(self, found: Iterable[tuple[int, int, str]]) -> list[Mention]:
         """All places that the text names, none inside another, in order."""
         mentions = [
-            Mention(start, end, name, tuple(self.names.by_name.get(known_name(name), ())))
+            Mention(start, end, name, self.names.named(name))
             for start, end, name in found
             if not self._reads_otherwise(start, end, name)
         ]
-        if self.has_digits and _DIGIT.search(self.plain):
-            mentions += self._numbered()
+        if self.has_digits:
+            mentions += self._numbered(mentions)
         if "区" in self.plain or "校园" in self.plain:
             mentions += [Mention(*each.span(), each[0], ()) for each in _UNKNOWN_CAMPUS.finditer(self.plain)]
         if len(mentions) < 2:  # noqa: PLR2004 -- nothing to be inside of
@@ -133,16 +147,22 @@ class _Reading:
             return counts or (after == "楼" and beyond not in _OF_A_BUILDING)
         return name.endswith(" a") and is_article(self.plain, end, name)
 
-    def _numbered(self) -> list[Mention]:
+    def _numbered(self, known: Sequence[Mention]) -> list[Mention]:
         """Buildings by a number that no name spells out like this: 12#, 3幢, Bldg 3; and those that do not exist."""
+        plain, spans = self.plain, [(each.start, each.end) for each in known]
+        numbered = self.names.numbered
+        matches = list(_NUMBERED_ZH.finditer(plain)) if _NUMBER_MARKS.search(plain) else []
+        if not _HOUSE_WORDS.isdisjoint(self.words):
+            matches += _NUMBERED_EN.finditer(plain)
         found = []
-        for each in _NUMBERED.finditer(self.plain):
-            if not self._reads_otherwise(*each.span(), each[0]):
-                number = each["zh"] or each["en"]
-                found.append(Mention(*each.span(), each[0], tuple(self.names.numbered.get(number, ()))))
-        for each in _DASHED.finditer(self.plain):
-            nodes = tuple(self.names.numbered.get(each["zh"], ()))
-            if nodes and not is_trap(self.plain, each.start(), each["zh"]):
+        for each in matches:
+            start, end = each.span()
+            apart = not spans or not _overlaps((start, end), spans)
+            if apart and not _in_a_word(plain, start) and not self._reads_otherwise(start, end, each[0]):
+                found.append(Mention(start, end, each[0], numbered.get(each[1], ())))
+        for each in _DASHED.finditer(plain) if "-" in plain or "号" in plain else ():
+            nodes = numbered.get(each[1], ())
+            if nodes and not _overlaps(each.span(), spans) and not is_trap(plain, each.start(), each[1]):
                 found.append(Mention(*each.span(), each[0].rstrip("-"), nodes))
         return found
 
@@ -229,6 +249,8 @@ class _Reading:
     def _inside(self, at: Mention | None, things: Sequence[Mention], *, known: bool) -> tuple[str | None, str | None]:
         """The floor and the room, as near to the place meant as they stand."""
         plain = self.plain
+        if _MAYBE_A_ROOM.search(plain) is None and _NUMBER_WORDS.isdisjoint(self.words):
+            return self._floor(at, None, things), None
         taken = [each for one in things if one is not at and (each := AFTER.match(plain, one.end)) and room_of(each)]
         spans = [each.span() for each in taken] + [(each.start, each.end) for each in things]
         after = AFTER.match(plain, at.end) if at else None
@@ -260,12 +282,15 @@ class _Reading:
         """The floor said right after the building, or else the only one that is said of this building or before it."""
         if after is not None and (said := after["floor"] or after["floor_en"]):
             return said
+        found = floors(self.plain, self.words)
+        if not found:
+            return None
         start = at.end if at else 0
-        ends = [each.start for each in things if each.start > start]
-        found = floors(self.plain, start, min(ends, default=len(self.plain)))
-        if not found and at is not None:
-            found = floors(self.plain, max((each.end for each in things if each.end <= at.start), default=0), at.start)
-        values = {value for _, value in found}
+        end = min((each.start for each in things if each.start >= start), default=len(self.plain))
+        values = {value for where, value in found if start <= where < end}
+        if not values and at is not None:
+            start = max((each.end for each in things if each.end <= at.start), default=0)
+            values = {value for where, value in found if start <= where < at.start}
         return values.pop() if len(values) == 1 else None
 
     def _deeper(self, area: AreaNode, room: str | None, floor: str | None) -> AreaNode:
@@ -293,12 +318,18 @@ def _innermost(things: list[Mention]) -> list[Mention]:
 def _is_container(mention: Mention) -> bool:
     if not mention.nodes:
         return mention.name[-1:] in "区园"
-    return all(node.kind in CONTAINERS for node in mention.nodes)
+    return mention.nodes[0].kind in CONTAINERS
 
 
 def _within(nodes: list[AreaNode], container: Mention) -> list[AreaNode]:
     around = {node.id for node in container.nodes}
     return [each for each in nodes if not around.isdisjoint(each.path)]
+
+
+def _in_a_word(plain: str, start: int) -> bool:
+    """Whether what begins here goes on a number or a Latin word: 13号楼 is no 3号楼, 2021-3 no 3."""
+    before = plain[start - 1] if start else " "
+    return before in "0123456789.:/-" or (before.isascii() and before.isalpha())
 
 
 def _overlaps(span: tuple[int, int], others: Iterable[tuple[int, int]]) -> bool:

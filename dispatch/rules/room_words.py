@@ -4,6 +4,7 @@ Patterns are for :func:`~dispatch.rules.names.plain_text`: lower case, numerals 
 """
 
 import re
+from collections.abc import Collection
 
 _UNITS = (  # what makes a count, a price or a time of the number before it: 305块, 8点, 402人, 1500 w
     r"(?! (?:元|块钱|小时|分钟|米|度|人|个|次)|(?:元|块(?!地)|角|钱|个|小时|人|次(?!卧)|天(?!花|台|窗|线)|年|月|日(?!光)|点(?!不|灯)|时|分|秒|钟|米|寸|度|级|届"
@@ -57,30 +58,34 @@ _ORDINALS = {
         ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"), 1
     )
 }
-FLOOR = re.compile(
-    r"(?<![\d.#到至~、和与及-])第?(\d{1,2})(?:楼(?![号栋]|[到至~、和与及-]\d)|层(?!楼|[到至~、和与及-]\d))"
-    r"|第(\d{1,2})层楼|(?<![a-z\d])(\d{1,2})(?:st|nd|rd|th)?[\s-]floor|(?<!\d)(\d{1,2})/?f(?![a-z\d])"
-    r"|(?<![a-z])(?:floor|level)\s?(\d{1,2})(?![\d.:]| ?(?:m|metres?|meters?|feet|ft|cm|days?|times|hours?)(?![a-z]))|(?<![a-z])(" + "|".join(_ORDINALS) + r")[\s-]floor"
+FLOOR_ZH = re.compile(
+    r"(?<![\d.#到至~、和与及-])(\d{1,2})(?:楼(?![号栋]|[到至~、和与及-]\d)|层(?!楼|[到至~、和与及-]\d)|层(?<=第\d层))"
+)
+FLOOR_EN = re.compile(
+    r"(?<![a-z\d])(\d{1,2})(?:st|nd|rd|th)?[\s-]floor|(?<!\d)(\d{1,2})/?f(?![a-z\d])|(?<![a-z])(?:floor|level)\s?(\d{1,2})"
+    r"(?![\d.:]| ?(?:m|metres?|meters?|feet|ft|cm|days?|times|hours?)(?![a-z]))"
+    rf"|(?<![a-z])({'|'.join(_ORDINALS)})[\s-]floor"
 )
 _COUNTED = re.compile(r"[有共约这那]$")
-BELOW = re.compile(r"(?:地下|负|b)(?:(\d)(?:楼|层))|(?<![a-z])b(\d)\s?floor|地下(?:室|车库)|(?<![a-z])basement(?![a-z])")
-GROUND = re.compile(r"(?<![a-z])ground[\s-]floor")
+_BELOW = re.compile(
+    r"(?:地下|负|b)(?:(\d)(?:楼|层))|(?<![a-z])b(\d)\s?floor|地下(?:室|车库)|(?<![a-z])basement(?![a-z])"
+    r"|(?<![a-z])(ground)[\s-]floor"
+)
+_FLOOR_WORDS = frozenset(("floor", "level", "f", "basement"))
 
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _EMERGENCY_NUMBERS = frozenset({"110", "119", "120", "122"})
 _WING = re.compile(r"(?<=^[a-z])(?:座|区|-)")
 
 
-def room_name(written: str) -> str:
-    """A room as it is kept: B座1103 and b-1103 are B1103, 2单元501 is 2-501."""
-    return _WING.sub("", written).replace("单元", "-").replace("–", "-").upper()
-
-
 def room_of(found: re.Match[str] | None) -> str | None:
-    """The room that a pattern of this module has found."""
+    """The room that a pattern of this module has found, as it is kept: B座1103 is B1103, 2单元501 is 2-501."""
     if found is None:
         return None
-    return next((room_name(value) for name, value in found.groupdict().items() if value and "floor" not in name), None)
+    written = found[found.lastgroup or 0]
+    if written.isdigit():
+        return written
+    return _WING.sub("", written).replace("单元", "-").replace("–", "-").upper()
 
 
 def is_trap(plain: str, start: int, number: str) -> bool:
@@ -90,19 +95,23 @@ def is_trap(plain: str, start: int, number: str) -> bool:
     return _BEFORE_TRAP.search(plain, max(0, start - 12), start) is not None
 
 
-def floors(plain: str, start: int = 0, end: int = 4_000) -> list[tuple[int, str]]:
-    """The floors that a stretch of a plain text names, with where; 3楼 is 3, 地下一层 is B1, the ground floor is G."""
+def floors(plain: str, words: Collection[str]) -> list[tuple[int, str]]:
+    """The floors that a plain text with these Latin words names, with where: 3楼 is 3, 地下一层 B1, the ground floor G."""
+    chinese = "楼" in plain or "层" in plain
+    latin = not _FLOOR_WORDS.isdisjoint(words)
+    if not (chinese or latin or "地下" in plain):
+        return []
     found = [
-        (each.start(), _ORDINALS.get(value, value))
-        for each in FLOOR.finditer(plain, start, end)
-        if not (_COUNTED.search(plain, 0, each.start()) and "层" in each[0]) and (value := _first(each))
+        (each.start(), each[1])
+        for each in (FLOOR_ZH.finditer(plain) if chinese else ())
+        if each[1].strip("0") and not ("层" in each[0] and _COUNTED.search(plain, 0, each.start()))
     ]
-    found = [(at, value) for at, value in found if value.strip("0")]
-    found += [(each.start(), f"B{_first(each) or 1}") for each in BELOW.finditer(plain, start, end)]
-    found += [(each.start(), "G") for each in GROUND.finditer(plain, start, end)]
-    below = {at + offset for at, value in found if value.startswith("B") for offset in range(4)}
-    return sorted((at, value) for at, value in found if value.startswith("B") or at not in below)
-
-
-def _first(found: re.Match[str]) -> str | None:
-    return next(filter(None, found.groups()), None)
+    for each in FLOOR_EN.finditer(plain) if latin else ():
+        value = next(filter(None, each.groups()))
+        found.append((each.start(), _ORDINALS.get(value, value)))
+    below = list(_BELOW.finditer(plain))
+    if not below:
+        return found
+    around = {at for each in below for at in range(*each.span())}
+    found = [(at, value) for at, value in found if at not in around]
+    return found + [(each.start(), "G" if each[3] else f"B{each[1] or each[2] or 1}") for each in below]
