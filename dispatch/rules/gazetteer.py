@@ -14,6 +14,8 @@ _NUMBERED = re.compile(
 _WORDS = re.compile("[a-z]+")
 _GAP_BETWEEN = re.compile(r"(?<=[a-z])(?=[a-z])|(?<=\d)(?=\d)")
 _ENDS_IN_ARTICLE = re.compile(r" a$")
+_NUMBER_WORDS = ("", *"one two three four five six seven eight nine ten eleven twelve".split())
+_NUMBER_AT_END = re.compile(r"([a-z .]*[a-z]) ?([1-9]|1[0-2])")
 _MIN_ROOM_NAME = 2
 
 Found = tuple[int, int, str]
@@ -35,8 +37,9 @@ class Gazetteer:
         self.areas = policy.areas
         self.within = {node.id: _within(policy, node) for node in policy.areas.values()}
         for node in policy.areas.values():
-            for name in dict.fromkeys(map(plain_name, (node.name.zh, node.name.en, *node.aliases))):
-                self._add(node, name.removeprefix("the "))
+            names = [plain_name(each).removeprefix("the ") for each in (node.name.zh, node.name.en, *node.aliases)]
+            for name in dict.fromkeys((*names, *(other for each in names for other in _variants(each)))):
+                self._add(node, name)
         self.territories = {
             plain_name(name): each.id
             for each in policy.territories.values()
@@ -110,6 +113,15 @@ class Gazetteer:
 def is_article(plain: str, end: int, name: str) -> bool:
     """Whether the letter at the end of a name (Building A) reads as an article here: building a shelf."""
     return bool(_ENDS_IN_ARTICLE.search(name)) and re.match(r"\s+(?!room|rm|door|is|has|lift|roof|no)[a-z]", plain[end:]) is not None
+
+
+def _variants(name: str) -> Iterator[str]:
+    """What people make of an English name: Dormitory Four of Dormitory 4, Bldg A of Building A."""
+    if found := _NUMBER_AT_END.fullmatch(name):
+        yield f"{found[1].strip()} {_NUMBER_WORDS[int(found[2])]}"
+    for long, short in (("building ", "bldg "), ("building ", "bldg. "), ("block ", "blk ")):
+        if name.startswith(long):
+            yield plain_name(short + name.removeprefix(long))
 
 
 def _within(policy: Policy, node: AreaNode) -> tuple[str | None, str | None, str | None]:

@@ -23,6 +23,7 @@ _BEFORE = (  # what stands right before a place, and what that says for it
             r"(?:我|俺|本人|我们|咱们?)(?:人|家|现在|目前|平时|以前)*(?:是|在|住在|住|家在|来自)+$|住在?$|报修人.{0,4}$|来自$"
             r"|(?<![a-z])(?:i|we)(?:'m|'re| am| are)?(?: [a-z]+){0,3} (?:in|at|from|near)(?: the)? ?$"
             r"|(?<![a-z])(?:i'm|i am|we're|we are) ?(?:the )?$"
+            r"|(?<![a-z])(?:caller|student|resident|tenant|reporter|guest|somebody|someone)s? (?:in|at|from|of)(?: the)? ?$"
         ),
         -2,
     ),
@@ -34,6 +35,13 @@ _BEFORE = (  # what stands right before a place, and what that says for it
         ),
         -3,
     ),
+    (
+        re.compile(
+            r"(?:搬|送|运|移|拿|寄|带|调)(?:到|去|回)$|(?<![a-z])(?:mov|tak|bring|deliver|send|sent|carr)[a-z]*(?: [a-z0-9]+){0,3} to(?: the)? ?$"
+        ),
+        -3,
+    ),
+    (re.compile(r"(?<![a-z])[a-z]+ing (?:in|at|on|outside|inside)(?: the)? ?$"), 1),
     (re.compile(r"(?:从|离开|路过|经过)$|(?<![a-z])from(?: the)? ?$"), -1),
     (
         re.compile(

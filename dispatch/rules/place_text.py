@@ -13,8 +13,10 @@ from dispatch.rules.room_words import AFTER, ANYWHERE, BARE, BEFORE, floors, is_
 
 CONTAINERS = frozenset({"campus", "zone"})
 
-_MAYBE_A_NUMBER = re.compile(r"\d(?:\d\d|[a-f]?[号栋幢#楼层室诊房寝宿公/f-]|单元|座|[snrt][tdh])|地下|负\d")
-_MAYBE_A_ROOM = re.compile(r"\d(?:\d\d|[a-f]?[室诊房病寝包-]|单元)")
+_MAYBE_A_NUMBER = re.compile(
+    r"\d(?:\d\d|[a-f]?[号栋幢#楼层室诊房寝宿公/f-]|单元|座|[snrt][tdh]|[a-f](?![a-z0-9]))|地下|负\d"
+)
+_MAYBE_A_ROOM = re.compile(r"\d(?:\d\d|[a-f]?[室诊房病寝包-]|单元|[a-f](?![a-z0-9]))")
 _NUMBER_WORDS = frozenset(
     ("room", "rm", "flat", "apt", "apartment", "unit", "floor", "level", "basement", "dorm", "dormitory", "building",
      "bldg", "block", "blk", "tower", "office", "lab", "classroom", "ward", "suite", "studio", "no", "number")
@@ -95,6 +97,7 @@ class _Reading:
         """Everything, in order: the asset, the places named, the one meant, and what is said of room and floor."""
         if code := self.names.code(self.plain, self.words):
             self.asset = code[0].upper()
+            found = [each for each in found if not _overlaps(each[:2], [code.span()])]
             self.plain = self.plain[: code.start()] + " " * len(code[0]) + self.plain[code.end() :]
         mentions = self._mentions(found)
         things: list[Mention] = []

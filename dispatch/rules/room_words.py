@@ -27,12 +27,12 @@ _SEP = r"(?:[\s,、;:/()\[\]【】·.|—–-]|的|那边|这边|里面|里|内)
 _FLOOR = r"(?:第?(?P<floor>\d{1,2})(?:楼|层)(?!号|栋)|(?:floor|level)\s*(?P<floor_en>\d{1,2})(?!\d))"
 
 AFTER = re.compile(
-    rf"{_SEP}(?:{_FLOOR}{_SEP})?(?:(?:{_MARK_ZH}|{_MARK_EN}|\#\s?|号)(?P<marked>{_MARKED})|(?P<plain>{_PLAIN}))"
+    rf"{_SEP}(?:{_FLOOR}{_SEP})?(?:(?:{_MARK_ZH}|{_MARK_EN}|\#\s?|号)(?P<marked>{_MARKED})|(?P<plain>{_PLAIN}|\d{{1,2}}[a-f](?![a-z0-9])))"
 )
 """A room right after the name of its building: 3栋402, Dorm 3, room 402, 3号楼4楼的402."""
 
 BEFORE = re.compile(
-    rf"(?:{_MARK_EN}(?P<marked>{_MARKED})|(?<![a-z0-9_.:/$¥#-])(?P<plain>{_PLAIN}))(?:\s|,|@|-|in\b|at\b|of\b|on\b|the\b)*$"
+    rf"(?:{_MARK_EN}(?P<marked>{_MARKED})|(?<![a-z0-9_.:/$¥#-])(?P<plain>{_PLAIN}))(?:[\s,@(\[-]|in\b|at\b|of\b|on\b|the\b)*$"
 )
 """A room right before the name of its building: room 402 in dorm 3, 402 Dorm 3."""
 
@@ -62,7 +62,7 @@ FLOOR_ZH = re.compile(
     r"(?<![\d.#到至~、和与及-])(\d{1,2})(?:楼(?![号栋]|[到至~、和与及-]\d)|层(?!楼|[到至~、和与及-]\d)|层(?<=第\d层))"
 )
 FLOOR_EN = re.compile(
-    r"(?<![a-z\d])(\d{1,2})(?:st|nd|rd|th)?[\s-]floor|(?<!\d)(\d{1,2})/?f(?![a-z\d])|(?<![a-z])(?:floor|level)\s?(\d{1,2})"
+    r"(?<![a-z\d])(\d{1,2})(?:st|nd|rd|th)?[\s-]?(?:floor|fl(?![a-z]))|(?<!\d)(\d{1,2})/?f(?![a-z\d])|(?<![a-z])(?:floor|level)\s?(\d{1,2})"
     r"(?![\d.:]| ?(?:m|metres?|meters?|feet|ft|cm|days?|times|hours?)(?![a-z]))"
     rf"|(?<![a-z])({'|'.join(_ORDINALS)})[\s-]floor"
 )
@@ -71,7 +71,7 @@ _BELOW = re.compile(
     r"(?:地下|负|b)(?:(\d)(?:楼|层))|(?<![a-z])b(\d)\s?floor|地下(?:室|车库)|(?<![a-z])basement(?![a-z])"
     r"|(?<![a-z])(ground)[\s-]floor"
 )
-_FLOOR_WORDS = frozenset(("floor", "level", "f", "basement"))
+_FLOOR_WORDS = frozenset(("floor", "level", "f", "fl", "thfl", "basement", "ground"))
 
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _EMERGENCY_NUMBERS = frozenset({"110", "119", "120", "122"})
