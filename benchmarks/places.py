@@ -131,7 +131,9 @@ def main() -> None:
     if asked.show:
         for each in judged["open"]:
             if not each.right:
-                differs = {part: (each.gold[part], each.said[part]) for part in PARTS if each.gold[part] != each.said[part]}
+                differs = {
+                    part: (each.gold[part], each.said[part]) for part in PARTS if each.gold[part] != each.said[part]
+                }
                 say(f"{'WRONG' if each.wrong else 'open '} {each.text.id} {each.text.text} {differs}")
     rates = speed(policies["demo"], [each.text for each in texts], 1)
     unplaced, in_place = (speed(policies["demo"], each, asked.calls) for each in (UNPLACED, IN_PLACE))

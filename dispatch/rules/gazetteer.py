@@ -12,9 +12,11 @@ _NUMBERED = re.compile(
     r"|(?:[a-z]+ )?(?:dorm|dormitory|building|block|hall|house|residence|tower)(?: ?no\.?)?(?P<en>\d{1,3})"
 )
 _WORDS = re.compile("[a-z]+")
-_GAP_BETWEEN = re.compile(r"(?<=[a-z])(?=[a-z])|(?<=\d)(?=\d)")
-_ENDS_IN_ARTICLE = re.compile(r" a$")
-_NUMBER_WORDS = ("", *"one two three four five six seven eight nine ten eleven twelve".split())
+_GOES_ON = re.compile(r"\s+(?!room|rm|door|is|has|lift|roof|no|floor|lobby|hall)[a-z]")
+_NUMBER_WORDS = (
+    "",
+    *["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"],
+)
 _NUMBER_AT_END = re.compile(r"([a-z .]*[a-z]) ?([1-9]|1[0-2])")
 _MIN_ROOM_NAME = 2
 
@@ -112,7 +114,7 @@ class Gazetteer:
 
 def is_article(plain: str, end: int, name: str) -> bool:
     """Whether the letter at the end of a name (Building A) reads as an article here: building a shelf."""
-    return bool(_ENDS_IN_ARTICLE.search(name)) and re.match(r"\s+(?!room|rm|door|is|has|lift|roof|no)[a-z]", plain[end:]) is not None
+    return name.endswith(" a") and _GOES_ON.match(plain, end) is not None
 
 
 def _variants(name: str) -> Iterator[str]:
@@ -149,7 +151,9 @@ def _matches(search: re.Pattern[str], plain: str) -> Iterator[Found]:
 
 def _same_word(left: str, right: str) -> bool:
     """Whether two characters are of one number or one Latin word."""
-    return left.isascii() and right.isascii() and (left.isdigit() and right.isdigit() or left.isalpha() and right.isalpha())
+    if not (left.isascii() and right.isascii()):
+        return False
+    return (left.isdigit() and right.isdigit()) or (left.isalpha() and right.isalpha())
 
 
 def _searches(names: Iterable[str]) -> tuple[re.Pattern[str], re.Pattern[str], frozenset[str]]:
@@ -160,8 +164,11 @@ def _searches(names: Iterable[str]) -> tuple[re.Pattern[str], re.Pattern[str], f
     return _pattern(others), _pattern(latin), frozenset(_WORDS.match(name)[0] for name in latin)  # type: ignore[index]
 
 
+_Tree = dict[str, "_Tree"]
+
+
 def _pattern(names: Iterable[str]) -> re.Pattern[str]:
-    tree: dict[str, dict] = {}
+    tree: _Tree = {}
     for name in names:
         at = tree
         for char in name:
@@ -170,7 +177,7 @@ def _pattern(names: Iterable[str]) -> re.Pattern[str]:
     return re.compile(_branches(tree, "") if tree else "(?!)")
 
 
-def _branches(tree: dict[str, dict], before: str) -> str:
+def _branches(tree: _Tree, before: str) -> str:
     """The names below a node of the tree, the longer ones first."""
     found = [
         (_gap(before, char) + (r"[\s\-_]+" if char == " " else re.escape(char)) + _branches(below, char))

@@ -28,9 +28,7 @@ _SIMPLIFIED = (
     "号楼栋层厅馆图书学区寝实验体医门东后厕间单员务园场点镜篮网师机电办餐饮处几个里里边对旧产树桥运动练习训会议课"
     "顶车库广讲台灯漏坏说从来没这现冲热还与给时报请们联络系络话码阳阅览疗诊卫备护廊阶梯试购专头侧两周刚过为万园荷环志教"
 )
-_TO_SIMPLIFIED = {
-    ord(old): new for old, new in zip(_TRADITIONAL, _SIMPLIFIED, strict=True) if old != new
-}
+_TO_SIMPLIFIED = {ord(old): new for old, new in zip(_TRADITIONAL, _SIMPLIFIED, strict=True) if old != new}
 _ONLY_TRADITIONAL = frozenset(map(chr, _TO_SIMPLIFIED))
 
 

@@ -27,7 +27,12 @@ _BEFORE = (  # what stands right before a place, and what that says for it
         ),
         -2,
     ),
-    (re.compile(r"(?:不是|不在|并非|没在|除了)(?:在|说)?$|(?<![a-z])(?:not|isn't|instead of|except)(?: in| at)?(?: the)? ?$"), -6),
+    (
+        re.compile(
+            r"(?:不是|不在|并非|没在|除了)(?:在|说)?$|(?<![a-z])(?:not|isn't|instead of|except)(?: in| at)?(?: the)? ?$"
+        ),
+        -6,
+    ),
     (
         re.compile(
             r"(?:上次|上周|昨天|前天|之前|以前|上回|上个月|去年)[^,。;]{0,5}$"
@@ -37,7 +42,8 @@ _BEFORE = (  # what stands right before a place, and what that says for it
     ),
     (
         re.compile(
-            r"(?:搬|送|运|移|拿|寄|带|调)(?:到|去|回)$|(?<![a-z])(?:mov|tak|bring|deliver|send|sent|carr)[a-z]*(?: [a-z0-9]+){0,3} to(?: the)? ?$"
+            r"(?:搬|送|运|移|拿|寄|带|调)(?:到|去|回)$"
+            r"|(?<![a-z])(?:mov|tak|bring|deliver|send|sent|carr)[a-z]*(?: [a-z0-9]+){0,3} to(?: the)? ?$"
         ),
         -3,
     ),
@@ -45,7 +51,8 @@ _BEFORE = (  # what stands right before a place, and what that says for it
     (re.compile(r"(?:从|离开|路过|经过)$|(?<![a-z])from(?: the)? ?$"), -1),
     (
         re.compile(
-            r"(?:对着|对面是|靠近|挨着|紧邻|朝着)$|(?<![a-z])(?:opposite|next to|near|beside|behind|across from|close to)(?: the)? ?$"
+            r"(?:对着|对面是|靠近|挨着|紧邻|朝着)$"
+            r"|(?<![a-z])(?:opposite|next to|near|beside|behind|across from|close to)(?: the)? ?$"
         ),
         -3,
     ),
@@ -60,7 +67,8 @@ _BEFORE = (  # what stands right before a place, and what that says for it
 _AFTER = (
     (
         re.compile(
-            r"的?(?:都|也|已经|早就)?(?:没事|正常|好的|好着|好了|没问题|修好|修完|有水|有电)| ?(?:is|are|was|were) (?:fine|ok|okay|fixed|working)"
+            r"的?(?:都|也|已经|早就)?(?:没事|正常|好的|好着|好了|没问题|修好|修完|有水|有电)"
+            r"| ?(?:is|are|was|were) (?:fine|ok|okay|fixed|working)"
         ),
         -4,
     ),

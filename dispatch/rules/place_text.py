@@ -173,28 +173,31 @@ class _Reading:
 
     def _area(self, chosen: list[Mention], containers: list[Mention]) -> tuple[AreaNode | None, Mention | None]:
         """The area meant, and the mention after which its room stands."""
+        first = chosen[0] if chosen else None
         if self.asset is not None and (area_id := self.names.asset(self.asset)):
             node = self.names.areas[area_id]
-            if chosen and all(each.id not in node.path and node.id not in each.path for each in chosen[0].nodes):
+            if first and all(each.id not in node.path and node.id not in each.path for each in first.nodes):
                 self.notes.append(f"asset-elsewhere: {self.asset}")
                 return node, None
-            return node, chosen[0] if chosen else None
-        if not chosen:
+            return node, first
+        if first is None:
             return self._container(containers), None
-        first = chosen[0]
-        nodes = self._candidates(first, containers)
         if len(chosen) > 1:
-            several = [node for each in chosen for node in self._candidates(each, containers)[:1]]
             self.notes.append("several-places: " + ", ".join(each.name for each in chosen))
-            return self._common(several), None
+            several = [node for each in chosen for node in self._candidates(each, containers)[:1]]
+            return (self._common(several) if several else None), None
+        return self._one(first, containers), first
+
+    def _one(self, mention: Mention, containers: list[Mention]) -> AreaNode | None:
+        """What the one mention is; where that is open, the campus around it."""
+        nodes = self._candidates(mention, containers)
         if len(nodes) == 1:
-            return nodes[0], first
-        if not nodes:
-            self._say_unknown(first)
-            return self._container(containers), first
-        self.notes.append(f"ambiguous-place: {first.name}")
-        common = self._common(nodes)
-        return common or self._container(containers), first
+            return nodes[0]
+        if nodes:
+            self.notes.append(f"ambiguous-place: {mention.name}")
+            return self._common(nodes) or self._container(containers)
+        self._say_unknown(mention)
+        return self._container(containers)
 
     def _say_unknown(self, mention: Mention) -> None:
         if not mention.nodes:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Collection
 
 _UNITS = (  # what makes a count, a price or a time of the number before it: 305块, 8点, 402人, 1500 w
-    r"(?! (?:元|块钱|小时|分钟|米|度|人|个|次)|(?:元|块(?!地)|角|钱|个|小时|人|次(?!卧)|天(?!花|台|窗|线)|年|月|日(?!光)|点(?!不|灯)|时|分|秒|钟|米|寸|度|级|届"
+    r"(?! (?:元|块钱|小时|分钟|米|度|人|个|次)|(?:元|块(?!地)|角|钱|个|小时|人|次(?!卧)|天(?!花|台|窗|线)|年|月"
+    r"|日(?!光)|点(?!不|灯)|时|分|秒|钟|米|寸|度|级|届"
     r"|路(?!由|灯|面)|条|张|台(?!灯|面|盆|阶|下)|盏|把(?!手)|套|件|份|瓶|箱|吨|斤|公[里斤分尺]|兆|伏|瓦|毫|厘|平[米方]"
     r"|多[个人次]?|余|名|位|字|页|班|周|楼(?![上下道顶梯])|层|栋|幢|号楼|倍|折|股|款|型|网络|%|℃|°)"
     r"|\s?(?:w|v|kw|kwh|watts?|volts?|mm|cm|m|km|kg|g|mb|mbps|am|pm|hz|st|nd|rd|th|rmb|usd|px"
@@ -36,7 +37,9 @@ BEFORE = re.compile(
 )
 """A room right before the name of its building: room 402 in dorm 3, 402 Dorm 3."""
 
-_NUMBERS = r"学号|工号|编号|单号|号码|尾号|卡号|账号|电话|手机|致电|拨打|密码|代码|错误|报错|型号|房租|价格?|费用?|费|花了|交了"
+_NUMBERS = (
+    "学号|工号|编号|单号|号码|尾号|卡号|账号|电话|手机|致电|拨打|密码|代码|错误|报错|型号|房租|价格?|费用?|费|花了|交了"
+)
 _BEFORE_TRAP = re.compile(
     rf"(?:{_NUMBERS}|充了?|第|约|近|大概|超过|一?共|等了|微信|版本|热线|单价|分机|转|qq|wx|tel|phone|ext|price|cost|code|error"
     r"|model|ticket|order|http|pin|password|id|extension|paid)[\s号了是为:#\w]{0,3}$"
@@ -96,7 +99,7 @@ def is_trap(plain: str, start: int, number: str) -> bool:
 
 
 def floors(plain: str, words: Collection[str]) -> list[tuple[int, str]]:
-    """The floors that a plain text with these Latin words names, with where: 3楼 is 3, 地下一层 B1, the ground floor G."""
+    """The floors that a plain text names, with where: 3楼 is 3, 地下一层 B1, the ground floor G."""
     chinese = "楼" in plain or "层" in plain
     latin = not _FLOOR_WORDS.isdisjoint(words)
     if not (chinese or latin or "地下" in plain):
