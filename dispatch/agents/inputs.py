@@ -122,8 +122,11 @@ class Reader:
         )
         order_id = order_id_of(self.tenant, incoming.source, request_id, number)
         location = msgspec.structs.asdict(place)
-        if request.location and request.location.note:
-            location["note"] = scrub(request.location.note, request.reporter.name)
+        if request.location:
+            for field in ("note", "floor", "room"):
+                if written_there := getattr(request.location, field):
+                    location[field] = scrub(written_there, request.reporter.name)
+            said = f"{said}\n{request.location.note or ''}"
         urgent = verdict.urgency == "emergency"
         return Draft(
             record=record,
