@@ -8,21 +8,15 @@ import msgspec
 from dispatch.rules.gazetteer import Gazetteer, is_article
 from dispatch.rules.names import plain_text
 from dispatch.rules.place_choice import Mention, choose
+from dispatch.rules.place_inside import floor_and_room, overlaps
 from dispatch.rules.policy import AreaNode
-from dispatch.rules.room_words import AFTER, ANYWHERE, BARE, BEFORE, floors, is_trap, room_of
+from dispatch.rules.room_words import NUMBER_WORDS, is_trap
 
 CONTAINERS = frozenset({"campus", "zone"})
 
 _MAYBE_A_NUMBER = re.compile(
     r"\d(?:\d\d|[a-f]?[号栋幢#楼层室诊房寝宿公/f-]|单元|座|[snrt][tdh]|[a-f](?![a-z0-9]))|地下|负\d"
 )
-_MAYBE_A_ROOM = re.compile(r"\d(?:\d\d|[a-f]?[室诊房病寝包-]|单元|[a-f](?![a-z0-9]))")
-_NUMBER_WORDS = frozenset(
-    ("room", "rm", "flat", "apt", "apartment", "unit", "floor", "level", "basement", "dorm", "dormitory", "building",
-     "bldg", "block", "blk", "tower", "office", "lab", "classroom", "ward", "suite", "studio", "no", "number")
-)  # fmt: skip
-"""Words without one of which a text that has no number like a room's says nothing of rooms and floors."""
-
 _NUMBERED_ZH = re.compile(
     r"(\d{1,3}(?=[号栋幢#])|\d{1,2})(?:号楼|号?[栋幢](?!梁)|#楼|号?(?:宿舍|公寓)楼?(?!\d)|#(?=\d{3}))"
 )
@@ -43,7 +37,6 @@ _PENCILS = frozenset("铅型号级班款版")
 _SHORT = 2
 _BESIDE = re.compile(r"[\s,、:()\[\]【】/>·-]*(?:的|里的?|内的?)?(?:campus)?[\s,]*")
 _BESIDE_EN = re.compile(r"[\s,(]*(?:(?:in|at|on|of)\s)?(?:the\s)?")
-_LOOK_BACK = 40
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +60,7 @@ def read_place(names: Gazetteer, text: str, territory: str | None) -> Told:
     """Read ``text``, with the names of ``territory`` or, where it is None, of all. Any text is fine."""
     plain = plain_text(text)
     words = names.words(plain)
-    numbers = _MAYBE_A_NUMBER.search(plain) is not None or not _NUMBER_WORDS.isdisjoint(words)
+    numbers = _MAYBE_A_NUMBER.search(plain) is not None or not NUMBER_WORDS.isdisjoint(words)
     found = list(names.scan(plain, words))
     if not found and not numbers and names.code(plain, words) is None:
         return _NOWHERE_KNOWN if "区" in plain and _UNKNOWN_CAMPUS.search(plain) else NOTHING
@@ -97,7 +90,7 @@ class _Reading:
         """Everything, in order: the asset, the places named, the one meant, and what is said of room and floor."""
         if code := self.names.code(self.plain, self.words):
             self.asset = code[0].upper()
-            found = [each for each in found if not _overlaps(each[:2], [code.span()])]
+            found = [each for each in found if not overlaps(each[:2], [code.span()])]
             self.plain = self.plain[: code.start()] + " " * len(code[0]) + self.plain[code.end() :]
         mentions = self._mentions(found)
         things: list[Mention] = []
@@ -108,7 +101,9 @@ class _Reading:
         area, at = self._area(chosen, containers)
         floor = room = None
         if self.has_digits:
-            floor, room = self._inside(at, things, known=area is not None and area.kind not in CONTAINERS)
+            floor, room = floor_and_room(
+                self.plain, self.words, at, things, known=area is not None and area.kind not in CONTAINERS
+            )
         if self.names.inside and area is not None and area.kind == "building" and (room or floor):
             area = self._deeper(area, room, floor)
             room = None if area.kind == "room" else room
@@ -160,12 +155,12 @@ class _Reading:
         found = []
         for each in matches:
             start, end = each.span()
-            apart = not spans or not _overlaps((start, end), spans)
+            apart = not spans or not overlaps((start, end), spans)
             if apart and not _in_a_word(plain, start) and not self._reads_otherwise(start, end, each[0]):
                 found.append(Mention(start, end, each[0], numbered.get(each[1], ())))
         for each in _DASHED.finditer(plain) if "-" in plain or "号" in plain else ():
             nodes = numbered.get(each[1], ())
-            if nodes and not _overlaps(each.span(), spans) and not is_trap(plain, each.start(), each[1]):
+            if nodes and not overlaps(each.span(), spans) and not is_trap(plain, each.start(), each[1]):
                 found.append(Mention(*each.span(), each[0].rstrip("-"), nodes))
         return found
 
@@ -250,55 +245,6 @@ class _Reading:
             shared = level[0]
         return self.names.areas[shared] if shared else None
 
-    # floor and room ----------------------------------------------------------------------------------------------
-
-    def _inside(self, at: Mention | None, things: Sequence[Mention], *, known: bool) -> tuple[str | None, str | None]:
-        """The floor and the room, as near to the place meant as they stand."""
-        plain = self.plain
-        if _MAYBE_A_ROOM.search(plain) is None and _NUMBER_WORDS.isdisjoint(self.words):
-            return self._floor(at, None, things), None
-        taken = [each for one in things if one is not at and (each := AFTER.match(plain, one.end)) and room_of(each)]
-        spans = [each.span() for each in taken] + [(each.start, each.end) for each in things]
-        after = AFTER.match(plain, at.end) if at else None
-        room = room_of(after)
-        if room is not None and after is not None and after["plain"] and at is not None:
-            between = plain[at.end : after.start("plain")].strip()
-            if between and is_trap(plain, after.start("plain"), after["plain"]):
-                after, room = None, None
-        if at is not None and room is None:
-            before = BEFORE.search(plain, max(0, at.start - _LOOK_BACK), at.start)
-            if before and not _overlaps(before.span(), spans[: len(taken)]) and not _is_year(before):
-                room = room_of(before)
-        if room is None:
-            room = self._room_anywhere(spans, known=known)
-        return self._floor(at, after, things), room
-
-    def _room_anywhere(self, spans: Sequence[tuple[int, int]], *, known: bool) -> str | None:
-        for each in ANYWHERE.finditer(self.plain):
-            if not _overlaps(each.span(), spans) and not is_trap(self.plain, each.start(), ""):
-                return room_of(each)
-        if not known:
-            return None
-        for each in BARE.finditer(self.plain):
-            if not _overlaps(each.span(), spans) and not is_trap(self.plain, each.start(), each["plain"]):
-                return room_of(each)
-        return None
-
-    def _floor(self, at: Mention | None, after: re.Match[str] | None, things: Sequence[Mention]) -> str | None:
-        """The floor said right after the building, or else the only one that is said of this building or before it."""
-        if after is not None and (said := after["floor"] or after["floor_en"]):
-            return said
-        found = floors(self.plain, self.words)
-        if not found:
-            return None
-        start = at.end if at else 0
-        end = min((each.start for each in things if each.start >= start), default=len(self.plain))
-        values = {value for where, value in found if start <= where < end}
-        if not values and at is not None:
-            start = max((each.end for each in things if each.end <= at.start), default=0)
-            values = {value for where, value in found if start <= where < at.start}
-        return values.pop() if len(values) == 1 else None
-
     def _deeper(self, area: AreaNode, room: str | None, floor: str | None) -> AreaNode:
         """The room or floor of a building as the policy has it, if it does."""
         inside = self.names.inside
@@ -336,11 +282,3 @@ def _in_a_word(plain: str, start: int) -> bool:
     """Whether what begins here goes on a number or a Latin word: 13号楼 is no 3号楼, 2021-3 no 3."""
     before = plain[start - 1] if start else " "
     return before in "0123456789.:/-" or (before.isascii() and before.isalpha())
-
-
-def _overlaps(span: tuple[int, int], others: Iterable[tuple[int, int]]) -> bool:
-    return any(start < span[1] and span[0] < end for start, end in others)
-
-
-def _is_year(found: re.Match[str]) -> bool:
-    return bool(found["plain"]) and is_trap(found.string, found.start("plain"), found["plain"])

@@ -6,6 +6,12 @@ Patterns are for :func:`~dispatch.rules.names.plain_text`: lower case, numerals 
 import re
 from collections.abc import Collection
 
+NUMBER_WORDS = frozenset(
+    ("room", "rm", "flat", "apt", "apartment", "unit", "floor", "level", "basement", "dorm", "dormitory", "building",
+     "bldg", "block", "blk", "tower", "office", "lab", "classroom", "ward", "suite", "studio", "no", "number", "fl")
+)  # fmt: skip
+"""Words without one of which a text that has no number like a room's says nothing of rooms and floors."""
+
 _UNITS = (  # what makes a count, a price or a time of the number before it: 305块, 8点, 402人, 1500 w
     r"(?! (?:元|块钱|小时|分钟|米|度|人|个|次)|(?:元|块(?!地)|角|钱|个|小时|人|次(?!卧)|天(?!花|台|窗|线)|年|月"
     r"|日(?!光)|点(?!不|灯)|时|分|秒|钟|米|寸|度|级|届"

@@ -19,7 +19,22 @@ from dispatch.rules.state import moment_of, text_of
 
 WORDS = st.sampled_from(
     ["138", "1234", "5678", "021-", "7654321", "+86 ", "a.b", "@", "x.cn", " ", "三楼", "１３８", "٣٣٣٣"]
-    + ["电话", "call me at ", "ext ", "分机", "12", "微信", "vx:", "abc_def", "QQ", "WeChat ID ", "+", "44 20 7", "幺三", "八九零"]
+    + [
+        "电话",
+        "call me at ",
+        "ext ",
+        "分机",
+        "12",
+        "微信",
+        "vx:",
+        "abc_def",
+        "QQ",
+        "WeChat ID ",
+        "+",
+        "44 20 7",
+        "幺三",
+        "八九零",
+    ]
 )
 LINES = st.none() | st.text(max_size=5)
 
