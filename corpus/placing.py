@@ -43,16 +43,20 @@ def placed(folder: Path = FOLDER) -> Iterator[Placed]:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             try:
                 if line.startswith("@"):
-                    name, _, value = line[1:].partition(" ")
-                    if value not in {"site": SITES, "split": SPLITS}[name]:
-                        raise ValueError(f"no {name} {value}")
-                    settings[name] = value
+                    _set(settings, line)
                 elif line.startswith("##"):
                     style = line[2:].strip()
                 elif line and not line.startswith("#"):
                     yield _placed(line, f"{path.stem}-{number}", settings, style)
             except (KeyError, ValueError) as error:
                 raise CorpusError(f"{path.name}:{number}: {error}") from error
+
+
+def _set(settings: dict[str, str], line: str) -> None:
+    name, _, value = line[1:].partition(" ")
+    if value not in {"site": SITES, "split": SPLITS}[name]:
+        raise ValueError(f"no setting {line}")
+    settings[name] = value
 
 
 def _placed(line: str, name: str, settings: dict[str, str], style: str) -> Placed:

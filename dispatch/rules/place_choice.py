@@ -23,13 +23,15 @@ _BEFORE = (  # what stands right before a place, and what that says for it
             r"(?:我|俺|本人|我们|咱们?)(?:人|家|现在|目前|平时|以前)*(?:是|在|住在|住|家在|来自)+$|住在?$|报修人.{0,4}$|来自$"
             r"|(?<![a-z])(?:i|we)(?:'m|'re| am| are)?(?: [a-z]+){0,3} (?:in|at|from|near)(?: the)? ?$"
             r"|(?<![a-z])(?:i'm|i am|we're|we are) ?(?:the )?$"
-            r"|(?<![a-z])(?:caller|student|resident|tenant|reporter|guest|somebody|someone)s? (?:in|at|from|of)(?: the)? ?$"
+            r"|(?<![a-z])(?:caller|student|resident|tenant|reporter|guest|somebody|someone)s? "
+            r"(?:in|at|from|of)(?: the)? ?$"
         ),
         -2,
     ),
     (
         re.compile(
-            r"(?:不是|不在|并非|没在|除了)(?:在|说)?$|(?<![a-z])(?:not|isn't|instead of|except)(?: in| at)?(?: the)? ?$"
+            r"(?:不是|不在|并非|没在|除了)(?:在|说)?$"
+            r"|(?<![a-z])(?:not|isn't|instead of|except)(?: in| at)?(?: the)? ?$"
         ),
         -6,
     ),

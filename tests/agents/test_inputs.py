@@ -18,28 +18,32 @@ from dispatch.models.requests import RequestSubmitted, given
 from dispatch.rules.state import moment_of, text_of
 
 WORDS = st.sampled_from(
-    ["138", "1234", "5678", "021-", "7654321", "+86 ", "a.b", "@", "x.cn", " ", "三楼", "１３８", "٣٣٣٣"]
-    + [
+    [
+        "138",
+        "1234",
+        "5678",
+        "021-",
+        "7654321",
+        "+86 ",
+        "a.b",
+        "@",
+        "x.cn",
+        " ",
+        "三楼",
+        "１３８",
+        "٣٣٣٣",
         "电话",
-        "call me at ",
         "ext ",
         "分机",
-        "12",
-        "微信",
-        "vx:",
-        "abc_def",
-        "QQ",
-        "WeChat ID ",
-        "+",
-        "44 20 7",
-        "幺三",
-        "八九零",
     ]
+)
+MORE_WORDS = st.sampled_from(
+    ["call me at ", "12", "微信", "vx:", "abc_def", "QQ", "WeChat ID ", "+", "44 20 7", "幺三", "八九零", "三四五六七"]
 )
 LINES = st.none() | st.text(max_size=5)
 
 
-@each(st.lists(WORDS | st.text(max_size=3), max_size=8).map("".join))
+@each(st.lists(WORDS | MORE_WORDS | st.text(max_size=3), max_size=8).map("".join))
 def test_no_contact_is_overlooked(text):
     assert privacy.scrub(text) == privacy._CONTACT.sub("[contact]", text)
 
