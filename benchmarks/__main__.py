@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("throughput", "latency", "poison", "deliveries", "triage", "replay_boston")
+NAMES = ("throughput", "latency", "poison", "deliveries", "triage", "places", "replay_boston")
 
 if __name__ == "__main__":
     codes = [subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode for name in NAMES]

@@ -125,8 +125,12 @@ class Reader:
         )
         order_id = order_id_of(self.tenant, incoming.source, request_id, number)
         location = facts_of(place)
-        if request.location and request.location.note:
-            location["note"] = scrub(request.location.note, request.reporter.name)
+        for field in ("floor", "room"):
+            if known := location.get(field):
+                location[field] = scrub(known, request.reporter.name)
+        if request.location and (note := request.location.note):
+            location["note"] = scrub(note, request.reporter.name)
+            said = f"{said}\n{note}"
         urgent = verdict.urgency == "emergency"
         return Draft(
             record=record,

@@ -6,14 +6,16 @@ best is used; only an unknown territory named outright is refused, because nothi
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from dispatch.errors import Rejected
+from dispatch.rules.gazetteer import Gazetteer
 from dispatch.rules.geometry import Point, contains, distance_m, wgs84_of_gcj02
-from dispatch.rules.names import AreaNames, known_name, plain_name
+from dispatch.rules.names import known_name
+from dispatch.rules.place_text import NOTHING, Told, read_place
 from dispatch.rules.policy import AreaNode, Policy
 
 NEAR_M = 150.0
@@ -23,11 +25,7 @@ UNKNOWN_TERRITORY = "unknown-territory"
 
 Source = Literal["asset", "area", "building", "coordinates", "text", "territory", "default"]
 
-_ROOM = re.compile(r"(?<![0-9a-z.])(\d{3,4})(?:室|号?房|寝|宿舍|号门)|(?<![a-z])(?:room|rm|flat|apt)\.?(\d{3,4})(?!\d)")
-_ROOM_AFTER = re.compile(r"[,#]?(\d{3,4})(?![0-9年月天度元块栋号楼])")
-_FLOOR = re.compile(
-    r"(?<!\d)(\d{1,2})[楼层](?![栋号])|(?<!\d)(\d{1,2})(?:st|nd|rd|th) floor|(?<![a-z])floor(\d{1,2})(?!\d)"
-)
+_LONG_NUMBER = re.compile(r"\d{5,}")
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,31 +68,48 @@ class _Search:
 
     def __init__(self, policy: Policy, location: Mapping[str, Any], text: str) -> None:
         self.policy = policy
-        self.names = policy.compiled(AreaNames)
+        self.names = policy.compiled(Gazetteer)
         self.location = location
-        self.text = text
         self.notes: list[str] = []
-        self.territory = self._named_territory()
-        self.point = self._point()
+        self.territory = self._named_territory() if location else None
+        self.told = self._read(location.get("note"), text)
+        self.point = self._point() if location else None
         self.floor = _word(location.get("floor"))
         self.room = _word(location.get("room"))
+        self.asset = _word(location.get("asset_id"))
 
     def run(self) -> Place:
         """The first step that finds something decides."""
-        found = self._area() or self._asset() or self._building()
-        if found is not None:
-            return self._place_told(*found)
-        near = self._near_point()
-        if near is not None and near[0] is not None:
-            return self._place_told(near[0], "coordinates")
-        told = self._told()
-        if told is not None and (near is None or told.territory == near[1]):
-            return self._place(told, "text")
-        if near is not None:
-            return self._outside(near[1], "coordinates")
+        if self.location:
+            found = self._area() or self._asset() or self._building()
+            if found is not None:
+                return self._place_told(*found)
+            near = self._near_point()
+            if near is not None:
+                return self._place_near(*near)
+        told = self.told.area
+        if told is not None:
+            return self._place_told(told, "text")
         if self.territory is not None:
             return self._outside(self.territory, "territory")
         return self._outside(self.policy.site.default_territory, "default")
+
+    def _read(self, note: object, text: str) -> Told:
+        """What the note and the text tell, the note first; a room in the one belongs to a building in the other."""
+        told = read_place(self.names, text, self.territory) if text else NOTHING
+        if not note:
+            return told
+        noted = read_place(self.names, str(note), self.territory)
+        first, second = (told, noted) if noted.area is None else (noted, told)
+        apart = first.area is not None and second.area is not None and not _related(first.area, second.area)
+        return msgspec.structs.replace(
+            first,
+            floor=first.floor or (None if apart else second.floor),
+            room=first.room or (None if apart else second.room),
+            asset=first.asset or (None if apart else second.asset),
+            elsewhere=first.elsewhere or second.elsewhere,
+            notes=tuple(dict.fromkeys(first.notes + second.notes)),
+        )
 
     def _named_territory(self) -> str | None:
         name = self.location.get("territory")
@@ -114,13 +129,13 @@ class _Search:
             return None
         numbers = isinstance(lat, int | float) and isinstance(lon, int | float)
         if not numbers or not (-90 <= lat <= 90 and -180 <= lon <= 180):  # noqa: PLR2004 - degrees of the globe
-            self.notes.append("coordinates out of range")
+            self.notes.append("coordinates-out-of-range")
             return None
         system = self.location.get("coordinate_system") or "WGS84"
         if system == "GCJ-02":
             return wgs84_of_gcj02(lat, lon)
         if system != "WGS84":
-            self.notes.append(f"unknown coordinate system {_short(system)}")
+            self.notes.append(f"unknown-coordinate-system: {_short(system)}")
             return None
         return float(lat), float(lon)
 
@@ -130,17 +145,16 @@ class _Search:
             return None
         node = self.policy.areas.get(str(area_id)) or self.policy.areas.get(str(area_id).casefold())
         if node is None:
-            self.notes.append(f"unknown area {_short(area_id)}")
+            self.notes.append(f"unknown-area: {_short(area_id)}")
             return None
         return node, "area"
 
     def _asset(self) -> tuple[AreaNode, Source] | None:
-        code = self.location.get("asset_id")
-        if not code:
+        if self.asset is None:
             return None
-        area = self.names.asset(str(code))
+        area = self.names.asset(self.asset)
         if area is None:
-            self.notes.append(f"unknown asset {_short(code)}")
+            self.notes.append(f"unknown-asset: {_short(self.asset)}")
             return None
         return self.policy.areas[area], "asset"
 
@@ -149,21 +163,27 @@ class _Search:
         if not said:
             return None
         name = known_name(str(said))
-        node = self._pick(name)
-        if node is None and (part := self.names.scan(name, self.territory)) is not None:
-            node = part[0]
-        if node is None:
-            self.notes.append(f"unknown building {_short(said)}")
-            return None
-        return node, "building"
+        nodes = self.names.by_name.get(name) or self.names.numbered.get(name.rstrip("号#"), ())
+        if nodes:
+            node = self._only(nodes, str(said))
+        else:
+            told = read_place(self.names, str(said), self.territory)
+            node = told.area
+            self.floor, self.room = self.floor or told.floor, self.room or told.room
+            if node is None:
+                self.notes.append(f"unknown-building: {_short(said)}")
+        return (node, "building") if node is not None else None
 
-    def _pick(self, name: str) -> AreaNode | None:
-        by_territory = self.names.by_territory
-        if self.territory is None and len(self.names.by_name.get(name, ())) > 1:
-            self.notes.append(f"{_short(name)} is in several territories")
-            home = self.policy.site.default_territory
-            return by_territory.get((name, home)) or by_territory[name, None]
-        return by_territory.get((name, self.territory))
+    def _only(self, found: Sequence[AreaNode], said: str) -> AreaNode | None:
+        """The one of several of a name that is in the territory named, or in the campus that the text names."""
+        nodes = [each for each in found if self.territory in {None, each.territory}]
+        if len(nodes) > 1 and (told := self.told.area) is not None:
+            nodes = [each for each in nodes if _related(each, told)] or nodes
+        if not nodes:
+            self.notes.append(f"unknown-building: {_short(said)}")
+        elif len(nodes) > 1:
+            self.notes.append(f"ambiguous-place: {_short(said)}")
+        return nodes[0] if len(nodes) == 1 else None
 
     def _near_point(self) -> tuple[AreaNode | None, str] | None:
         """The building near the coordinates, and the territory around them."""
@@ -172,7 +192,7 @@ class _Search:
         inside = [each for each, bounds in self.names.bounds if contains(bounds, self.point)]
         territory = self.territory if self.territory in inside else (inside[0] if inside else None)
         if territory is None:
-            self.notes.append("coordinates outside every territory")
+            self.notes.append("coordinates-outside")
             return None
         near = [
             (distance_m(self.point, place), node.id, node)
@@ -182,35 +202,50 @@ class _Search:
         distance, _, node = min(near, default=(NEAR_M + 1, "", None))
         return (node if distance <= NEAR_M else None), territory
 
-    def _told(self) -> AreaNode | None:
-        """What the note and the text name, with a room or a floor said along with it."""
-        for said in (self.location.get("note"), self.text):
-            if not said:
-                continue
-            plain = plain_name(str(said))
-            found = self.names.scan(plain, self.territory)
-            if found is not None:
-                self._room_and_floor(plain, found[1])
-                return found[0]
-        return None
-
-    def _room_and_floor(self, plain: str, end: int | None) -> None:
-        """What a plain text says of room and floor; ``end`` is where in it a building's name ends."""
-        if self.room is None:
-            after = None if end is None else _ROOM_AFTER.match(plain, end)
-            self.room = _group(after or _ROOM.search(plain))
-        if self.floor is None:
-            self.floor = _group(_FLOOR.search(plain, end or 0))
+    def _place_near(self, node: AreaNode | None, territory: str) -> Place:
+        """By coordinates: the building near them, or what the text names in their territory, or the territory."""
+        if node is not None:
+            return self._place_told(node, "coordinates")
+        told = self.told.area
+        if told is not None and told.territory == territory:
+            return self._place_told(told, "text")
+        return self._outside(territory, "coordinates")
 
     def _place_told(self, node: AreaNode, source: Source) -> Place:
-        """The place, with the room that only the text says."""
-        if self.room is None and self.text:
-            self._room_and_floor(plain_name(self.text), None)
-        return self._place(node, source)
+        """The place, and what the text says of it besides; if the text names another one, that is only noted."""
+        told = self.told
+        self.notes.extend(told.notes)
+        other = told.area
+        if other is not None and other is not node:
+            if node.id in other.path:
+                node = other
+            elif other.id not in node.path:
+                self.notes.append(f"text-names-other-place: {other.id}")
+                return self._place(node, source)
+        self._take_inside(told)
+        return self._place(self._deeper(node), source)
+
+    def _take_inside(self, told: Told) -> None:
+        """Floor, room and asset as the text says them, where the form does not."""
+        if self.room is not None and told.room is not None and not _same(self.room, told.room):
+            self.notes.append(f"text-names-other-room: {told.room}")
+        if self.floor is not None and told.floor is not None and not _same(self.floor, told.floor):
+            self.notes.append(f"text-names-other-floor: {told.floor}")
+        self.room = self.room or told.room
+        self.floor = self.floor or told.floor
+        self.asset = self.asset or told.asset
+
+    def _deeper(self, node: AreaNode) -> AreaNode:
+        """The room of a building as the policy has it, where it has rooms."""
+        if self.room is None or not self.names.inside or node.kind != "building":
+            return node
+        return self.names.inside.get((node.id, known_name(self.room).removesuffix("室")), node)
 
     def _place(self, node: AreaNode, source: Source) -> Place:
         if self.territory is not None and node.territory != self.territory:
-            self.notes.append(f"{node.id} is not in the territory {self.territory} that was named")
+            self.notes.append(f"not-in-the-territory: {node.id} is not in {self.territory}")
+        if (elsewhere := self.told.elsewhere) is not None:
+            self.notes.append(f"text-names-other-place: {elsewhere.id}")
         building, floor, room = self.names.within[node.id]
         lat, lon = self.point or (node.lat, node.lon)
         return Place(
@@ -220,7 +255,7 @@ class _Search:
             building=building,
             floor=self.floor or floor,
             room=self.room or room,
-            asset_id=_word(self.location.get("asset_id")),
+            asset_id=self.asset,
             lat=lat,
             lon=lon,
             source=source,
@@ -232,23 +267,35 @@ class _Search:
         lat, lon = self.point or (None, None)
         roots = self.policy.territories[territory].areas
         root = roots[0].id if len(roots) == 1 else None
+        told = self.told
+        elsewhere = told.elsewhere or (told.area if told.area and told.area.territory != territory else None)
+        if elsewhere is None:
+            self._take_inside(told)
+        else:
+            self.notes.append(f"text-names-other-place: {elsewhere.id}")
         return Place(
             territory=territory,
             area_id=root,
             area_path=(root,) if root else (),
             floor=self.floor,
             room=self.room,
-            asset_id=_word(self.location.get("asset_id")),
+            asset_id=self.asset,
             lat=lat,
             lon=lon,
             source=source,
             is_default=source == "default",
-            notes=tuple(self.notes),
+            notes=(*self.notes, *told.notes),
         )
 
 
-def _group(found: re.Match[str] | None) -> str | None:
-    return None if found is None else next(filter(None, found.groups()))
+def _related(one: AreaNode, other: AreaNode) -> bool:
+    """Whether one area is inside the other."""
+    return one.id in other.path or other.id in one.path
+
+
+def _same(form: str, text: str) -> bool:
+    """Whether a form's room or floor is what the text says: 402室 and 402, 3楼 and 3."""
+    return known_name(form).rstrip("室房楼层f") == text.casefold()
 
 
 def _word(value: object) -> str | None:
@@ -256,5 +303,5 @@ def _word(value: object) -> str | None:
 
 
 def _short(value: object) -> str:
-    """A quotation of what a sender wrote, cut so that a note stays a note."""
-    return repr(str(value)[:40])
+    """A quotation of what a sender wrote, cut so that a note stays a note, and without numbers that reach a person."""
+    return repr(_LONG_NUMBER.sub("…", str(value)[:40]))

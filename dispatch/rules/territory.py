@@ -27,10 +27,14 @@ class View(Protocol):
 
 
 def place_key(location: Mapping[str, object]) -> str | None:
-    """What two reports must share to be of one place: the asset, or the room of a building."""
+    """What two reports must share to be of one place: the asset, or the room of a building.
+
+    The same number in an unknown building of a campus is not one place.
+    """
     if asset_id := location.get("asset_id"):
         return f"asset/{asset_id}"
-    room, area = location.get("room"), location.get("building") or location.get("area_id")
+    area = location.get("building") or (None if location.get("area_path") else location.get("area_id"))
+    room = location.get("room")
     return f"{area}/{str(room).casefold()}" if room and area else None
 
 

@@ -179,7 +179,7 @@ def roster_errors(folder):
     [
         ("{trade: gas, level: 4}", "{trade: gaz, level: 4}", 0, "unknown trade 'gaz'", "mean 'gas'"),
         ("{trade: gas, level: 4}", "{trade: gas, level: 6}", 0, "got '6'", "less than or equal to 5"),
-        ("area: north.zone-a", "area: north.zone-z", 0, "unknown area of the territory north", "north.zone-a"),
+        ("area: north.zone-a", "area: north.zone-z", 0, "unknown area of the territory north", "north.zone-b"),
         ("area: north.zone-a", "area: south.zone-a", 0, "unknown area of the territory north", "north.zone-a"),
         ("home_territory: north", "home_territory: east", 0, "unknown territory 'east'", "one of: north, south"),
         ("id: n02", "id: n01", 0, "'n01' occurs twice", "an id of its own"),

@@ -84,7 +84,7 @@ def test_coordinates_on_the_ground_leave_the_text_to_name_the_building():
 def test_coordinates_outside_every_territory_are_noted():
     at = place(lat=0.0, lon=0.0)
     assert at.is_default
-    assert at.notes == ("coordinates outside every territory",)
+    assert at.notes == ("coordinates-outside",)
 
 
 def test_chinese_map_coordinates_are_taken_back_to_wgs84():
@@ -139,18 +139,18 @@ def test_nothing_said_means_the_default_and_is_marked():
 def test_what_is_wrong_is_noted_and_the_next_best_is_used():
     at = place("", area_id="north.n33", asset_id="X-1", building="三号楼")
     assert (at.source, at.area_id, at.asset_id) == ("building", "north.n3", "X-1")
-    assert at.notes == ("unknown area 'north.n33'", "unknown asset 'X-1'")
+    assert at.notes == ("unknown-area: 'north.n33'", "unknown-asset: 'X-1'")
 
 
 def test_an_area_elsewhere_than_the_named_territory_wins_and_is_noted():
     at = place(territory="north", area_id="south.s1")
     assert at.territory == "south"
-    assert "not in the territory north" in at.notes[0]
+    assert at.notes == ("not-in-the-territory: south.s1 is not in north",)
 
 
 @pytest.mark.parametrize("bad", [{"lat": "x", "lon": 1}, {"lat": float("nan"), "lon": 1.0}, {"lat": 91, "lon": 1}])
 def test_coordinates_that_are_none_are_noted(bad):
-    assert place(**bad).notes == ("coordinates out of range",)
+    assert place(**bad).notes == ("coordinates-out-of-range",)
 
 
 def test_no_location_at_all_is_a_location():
