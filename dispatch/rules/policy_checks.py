@@ -183,6 +183,8 @@ def check_trades(document: PolicyDocument) -> Iterator[Finding]:
         yield from _known(("duplicates", "by_trade", key), "trade", key, document.trades)
     for key in document.lexicon.trades:
         yield from _known(("lexicon", "trades", key), "trade", key, document.trades)
+    for key in document.lexicon.site:
+        yield from _known(("lexicon", "site", key), "trade", key, document.trades)
     for key in document.lexicon.symptoms:
         yield from _known(("lexicon", "symptoms", key), "trade", key, document.trades)
     for key, words in document.lexicon.emergencies.items():
