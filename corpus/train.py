@@ -31,10 +31,10 @@ FOLDER = Path(__file__).parent
 TARGET = FOLDER.parent / "dispatch" / "rules" / FILE
 CALM = "calm"
 _URGENCIES = ("emergency", "urgent", "normal", "low")
-_VECTORS = 0.3
+_VECTORS = 0.24
 _SINGLE = 0.5
 _FRAGMENT = 0.4
-_STRICT = 0.3
+_STRICT = 1.2
 _RARE = 2
 _MISS = 2.0
 

@@ -140,9 +140,10 @@ def classify(
     if said is not None and not said.known:
         said = None
     found, source = _trade(policy, votes, things, said)
-    if planned or (said is not None and is_calm(said)):
+    if planned:
         alarms = []
-    emergency, named = _emergency(policy, alarms, evidence)
+    calm = said is not None and is_calm(said)
+    emergency, named = (None, ()) if calm else _emergency(policy, alarms, evidence)
     if emergency is None and said is not None and is_felt(said, alarms):
         emergency, named = felt_trade(policy, said, found.trade), (said.hazard,)
         evidence.append(f"model→{said.hazard}")

@@ -18,20 +18,20 @@ from dispatch.rules.policy import Policy
 from dispatch.rules.triage_model import OUT_OF_SCOPE, Prediction
 from dispatch.rules.words import Hit
 
-CALM_BELOW: Final = -1.15
+CALM_BELOW: Final = -0.8
 """An alarm score at which a word of alarm is taken for a figure of speech, a drill, or a thing of the past."""
 
-ALARM_ABOVE: Final = -0.1
+ALARM_ABOVE: Final = -0.25
 """An alarm score at which the model alone calls it an emergency."""
 
-DENIED_ABOVE: Final = 0.4
+DENIED_ABOVE: Final = 1.0
 """The same where the text names emergencies only to deny them."""
 
-SURE_PERMILLE: Final = 220
+SURE_PERMILLE: Final = 480
 """Below this certainty the front desk is asked."""
 
-_WORDS_WEIGH: Final = 0.5
-_THINGS_WEIGH: Final = 3.0
+_WORDS_WEIGH: Final = 1.0
+_THINGS_WEIGH: Final = 3.5
 _STATED_WEIGHS: Final = 5.0
 _UNSURE: Final = 2
 _LEAST: Final = 1e-4
