@@ -36,6 +36,7 @@ _SINGLE = 0.5
 _FRAGMENT = 0.4
 _STRICT = 1.2
 _RARE = 2
+_SHORT = 2
 _MISS = 2.0
 
 Feature = frozenset[str]
@@ -113,16 +114,13 @@ class Space:
         """Count what ``told`` has."""
         seen = Counter(each for example in told for each in example.features)
         whole = len(told)
-        kept = sorted(each for each, count in seen.items() if count >= _RARE or (len(each) <= 2 or each.isascii()))  # noqa: PLR2004 - one or two characters
-        kept = [each for each in kept if seen[each] >= _RARE or " " not in each]
+        kept = sorted(each for each, count in seen.items() if count >= _RARE or (each.isascii() and " " not in each))
+        kept += sorted(each for each, count in seen.items() if count < _RARE and len(each) <= _SHORT and each > "~")
         self.index = {each: number for number, each in enumerate(kept)}
         self.grams = np.array([math.log((whole + 1) / (seen[each] + 1)) + 1 for each in kept], np.float32)
         self.words, self.vectors = read_vectors()
         self.pulls = np.array(
-            [
-                math.log((whole + 1) / (seen[word] + 1)) * (_SINGLE if len(word) == 1 else 1)
-                for word in self.words
-            ],
+            [math.log((whole + 1) / (seen[word] + 1)) * (_SINGLE if len(word) == 1 else 1) for word in self.words],
             np.float32,
         )
 
@@ -226,7 +224,10 @@ def document(space: Space, learnt: dict[str, Learnt], sharp: float, version: str
 def version_of() -> str:
     """The hash of everything that the model is made from."""
     digest = hashlib.sha256()
-    sources = [*sorted((FOLDER / "cores").glob("*.txt")), *(FOLDER / each for each in ("fragments.txt", "dangers.txt", "vectors.npz"))]
+    sources = [
+        *sorted((FOLDER / "cores").glob("*.txt")),
+        *(FOLDER / each for each in ("fragments.txt", "dangers.txt", "vectors.npz")),
+    ]
     for path in (*sources, Path(__file__), Path(sys.modules[features.__module__].__file__ or "")):
         digest.update(path.read_bytes())
     return "triage-" + digest.hexdigest()[:12]

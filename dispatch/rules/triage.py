@@ -136,25 +136,16 @@ def classify(
     if category:
         alarms += _category(policy, index, votes, category, evidence)
     planned = origin in _PLANNED_ORIGINS or kind == "preventive"
-    said = None if planned or not folded else heard or shipped().predict(folded)
-    if said is not None and not said.known:
-        said = None
+    said = None if planned else _heard(folded, heard)
     found, source = _trade(policy, votes, things, said)
     if planned:
         alarms = []
-    calm = said is not None and is_calm(said)
-    emergency, named = (None, ()) if calm else _emergency(policy, alarms, evidence)
-    if emergency is None and said is not None and is_felt(said, alarms):
-        emergency, named = felt_trade(policy, said, found.trade), (said.hazard,)
-        evidence.append(f"model→{said.hazard}")
+    emergency, named, felt = _danger(policy, alarms, said, found.trade, evidence)
     told = tuple(dict.fromkeys((*hazards, *named))) if hazards or named else ()
-    urgency = _urgency(index.hazards, alarms, told, urgency_hint, impact, said, evidence)
-    if named:
-        urgency = "emergency"
+    urgency = "emergency" if named else _urgency(index.hazards, alarms, told, urgency_hint, impact, said, evidence)
     trade, confidence = found.trade, found.confidence_permille
     if emergency is not None:
-        source = "model" if named == (said.hazard if said else "",) and source == "model" else "lexicon"
-        trade, confidence = emergency, max(confidence, _ALARM_CONFIDENCE)
+        trade, confidence, source = emergency, max(confidence, _ALARM_CONFIDENCE), "model" if felt else "lexicon"
     elif urgency == "emergency" and trade is None and (sent := _trade_for(policy, told)):
         trade, confidence, source = sent, _ALARM_CONFIDENCE, "hint"
     if said is not None and kind == "repair" and urgency != "emergency":
@@ -177,6 +168,24 @@ def classify(
         alternatives=found.alternatives,
         out_of_scope=trade is None and found.out_of_scope,
     )
+
+
+def _heard(folded: str, heard: Prediction | None) -> Prediction | None:
+    """What the model makes of a text; None of one in which it knows nothing."""
+    said = heard or (shipped().predict(folded) if folded else None)
+    return said if said is not None and said.known else None
+
+
+def _danger(
+    policy: Policy, alarms: Sequence[Hit], said: Prediction | None, trade: str | None, evidence: list[str]
+) -> tuple[str | None, tuple[str, ...], bool]:
+    """Who goes to an emergency, the hazards, and whether the model alone has found it."""
+    calm = said is not None and is_calm(said)
+    emergency, named = (None, ()) if calm else _emergency(policy, alarms, evidence)
+    if emergency is not None or said is None or not is_felt(said, alarms):
+        return emergency, named, False
+    evidence.append(f"model→{said.hazard}")
+    return felt_trade(policy, said, trade), (said.hazard,), True
 
 
 def _trade(policy: Policy, votes: _Votes, things: Sequence[Hit], said: Prediction | None) -> tuple[Weighed, Source]:
@@ -241,7 +250,7 @@ def _urgency(
     heard: Prediction | None,
     evidence: list[str],
 ) -> str:
-    """A hazard decides; else the most urgent of words, hint and reach; else the model. `low` only if nothing says more."""
+    """A hazard decides; else the most urgent of words, hint and reach; else the model. `low` if nothing says more."""
     if any(each in known for each in hazards):
         return "emergency"
     said = [

@@ -3,7 +3,7 @@
 | on | first | then | else |
 |---|---|---|---|
 | trade | the site's own words | what words, form and channel point to, weighed with the model | the front desk |
-| emergency | the lexicon's words, not denied, unless the model is sure that nothing is the matter now | the model | none |
+| emergency | the lexicon's words, not denied, unless the model is sure that all is well | the model | none |
 | urgency | hazards, words, hints, reach | the model | normal |
 | kind | what the channel says, if it says more than repair | the model | repair |
 """
@@ -97,7 +97,8 @@ def is_felt(heard: Prediction, alarms: Sequence[Hit]) -> bool:
 
 def felt_trade(policy: Policy, heard: Prediction, trade: str | None) -> str | None:
     """Who goes to an emergency that the model has found: as the lexicon says for its hazard, or else who would go."""
-    trades = [words.trade for _, words in sorted(policy.document.lexicon.emergencies.items()) if words.hazard == heard.hazard]
+    emergencies = sorted(policy.document.lexicon.emergencies.items())
+    trades = [words.trade for _, words in emergencies if words.hazard == heard.hazard]
     if trade in trades or not trades:
         return trade or ("security" if "security" in policy.trades else None)
     return trades[0]
