@@ -117,11 +117,13 @@ def baseline(told: Sequence[Core], cases: Sequence[Case]) -> float | None:
     try:
         from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415 - of an extra
         from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - of an extra
+        from sklearn.multiclass import OneVsRestClassifier  # noqa: PLC0415 - of an extra
     except ImportError:
         return None
-    grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True, dtype="float32")
+    grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True)
     matrix = grams.fit_transform([core.text for core in told])
-    learner = LogisticRegression(C=10, max_iter=200, tol=1e-3).fit(matrix, [core.trades[0] for core in told])
+    each = LogisticRegression(C=10, solver="liblinear", random_state=0)
+    learner = OneVsRestClassifier(each).fit(matrix, [core.trades[0] for core in told])
     said = learner.predict(grams.transform([case.text for case in cases]))
     return share(one in case.trades for one, case in zip(said, cases, strict=True))
 

@@ -16,6 +16,7 @@ COLUMNS: Final = (
     "room", "evidence",
 )  # fmt: skip
 _NEEDED: Final = ("id", "text")
+_WORTH_SAYING: Final = 50  # thousandths
 _CELL_LIMIT: Final = 16 * 1024 * 1024
 
 
@@ -67,7 +68,9 @@ def _judged(
         "emergency": int(verdict.urgency == "emergency"),
         "confidence": f"{verdict.confidence_permille / 1000:.3f}",
         "abstained": int(verdict.needs_front_desk and not verdict.out_of_scope),
-        "second_trade": next((trade for trade, _ in verdict.alternatives if trade != verdict.trade), ""),
+        "second_trade": next(
+            (each for each, sure in verdict.alternatives if each != verdict.trade and sure >= _WORTH_SAYING), ""
+        ),
         "faults": 1,  # several faults are not told apart
         "building": where.building or "",
         "room": where.room or "",

@@ -152,8 +152,8 @@ def classify(
         kind = said.kind
     if kind in LETTER_KINDS and urgency != "emergency" and trade != trade_hint:
         trade, confidence, source = None, 0, "none"
-    if source == "model" and trade:
-        evidence += [f"{word}→{trade}" for word in shipped().reasons(folded, trade)]
+    if source == "model" and trade and said is not None:
+        evidence += [f"{word}→{trade}" for word in shipped().reasons(said, trade)]
     return Classification(
         kind=kind,
         trade=trade,

@@ -27,6 +27,7 @@ FILE: Final = "triage_model.bin"
 OUT_OF_SCOPE: Final = "out_of_scope"
 _SUM_LENGTH: Final = 32
 _REASONS: Final = 4
+_LOOKED_AT: Final = 12
 _QUESTIONS: Final = ("trade", "alarm", "hazard", "urgency", "kind")
 _SHORTEST: Final = 1e-6
 
@@ -65,7 +66,10 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
-    """What the model makes of a text. ``probability`` is calibrated; ``alarm`` is a score, above 0 if likelier."""
+    """What the model makes of a text. ``probability`` is calibrated; ``alarm`` is a score, above 0 if likelier.
+
+    ``known`` are the numbers of the features that the model knows, for :meth:`Model.reasons`.
+    """
 
     trade: str
     probability: float
@@ -75,25 +79,29 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     hazard: str
     urgency: str
     kind: str
-    known: int
+    known: tuple[int, ...] = ()
 
 
 class _Table:
-    """One kind of rows. The last row is empty, for what the table does not have."""
+    """One kind of rows, as weights. The last row is empty, for what the table does not have."""
 
     def __init__(self, names: str, rows: bytes, squares: bytes, scale: Sequence[float]) -> None:
         self.names = names.split("\n")
         whole = np.frombuffer(rows, np.int8).reshape(len(self.names), len(scale))
-        self.rows = np.vstack([whole, np.zeros((1, len(scale)), np.int8)])
+        self.rows = np.zeros((len(self.names) + 1, len(scale)), np.float32)
+        np.multiply(whole, np.asarray(scale, np.float32), out=self.rows[:-1])
         self.squares = np.append(np.frombuffer(squares, "<f2").astype(np.float32), np.float32(0))
-        self.scale = np.asarray(scale, np.float32)
 
     def sums(self, at: NDArray[np.intp], starts: NDArray[np.intp]) -> Floats:
         """The rows at ``at`` added up text by text, over the length of their kind."""
-        length = np.sqrt(np.add.reduceat(self.squares[at], starts))
-        total = np.add.reduceat(self.rows[at], starts, axis=0, dtype=np.int32)
-        scaled: Floats = total * (self.scale / np.maximum(length, _SHORTEST)[:, None])
-        return scaled
+        if len(starts) == 1:
+            length = math.sqrt(self.squares[at].sum())
+            alone: Floats = (self.rows[at].sum(0) / max(length, _SHORTEST))[None]
+            return alone
+        lengths = np.sqrt(np.add.reduceat(self.squares[at], starts))
+        sums: Floats = np.add.reduceat(self.rows[at], starts, axis=0)
+        sums /= np.maximum(lengths, _SHORTEST)[:, None]
+        return sums
 
 
 class Model:
@@ -115,9 +123,12 @@ class Model:
         self._alarm = self._parts["alarm"].start + document.answers["alarm"].index("alarm")
         no_gram, no_word = len(self._grams.names), len(self._words.names)
         word_at = {name: number for number, name in enumerate(self._words.names)}
-        self._index = {name: (number, word_at.get(name, no_word)) for number, name in enumerate(self._grams.names)}
-        self._index.update((name, (no_gram, at)) for name, at in word_at.items() if name not in self._index)
-        self._nothing = (no_gram, no_word)
+        grams = set(self._grams.names)
+        names = [*self._grams.names, *(name for name in self._words.names if name not in grams)]
+        self._names = ["", *names]
+        self._index = {name: number for number, name in enumerate(names, start=1)}
+        self._gram_of = np.array([no_gram, *(min(number, no_gram) for number in range(len(names)))], np.intp)
+        self._word_of = np.array([no_word, *(word_at.get(name, no_word) for name in names)], np.intp)
 
     def predict(self, folded: str) -> Prediction:
         """Judge one text, as :func:`dispatch.rules.words.fold` leaves it; never fails."""
@@ -128,70 +139,68 @@ class Model:
         if not folded:
             return []
         scores, known = self._scores(folded)
-        trades = scores[:, self._parts["trade"]] * self._sharpness
-        trades -= trades.max(1, keepdims=True)
-        chances = np.exp(trades)
-        chances /= chances.sum(1, keepdims=True)
-        order = np.argsort(-chances, axis=1, kind="stable")[:, :2]
-        best = {name: scores[:, self._parts[name]].argmax(1).tolist() for name in ("hazard", "urgency", "kind")}
-        alarms = scores[:, self._alarm].tolist()
-        names = self._answers
-        return [
-            Prediction(
-                trade=names["trade"][one],
-                probability=float(chances[row, one]),
-                second=names["trade"][two],
-                second_probability=float(chances[row, two]),
-                alarm=alarms[row],
-                hazard=names["hazard"][best["hazard"][row]],
-                urgency=names["urgency"][best["urgency"][row]],
-                kind=names["kind"][best["kind"][row]],
-                known=known[row],
-            )
-            for row, (one, two) in enumerate(order.tolist())
-        ]
+        return [self._prediction(row, at) for row, at in zip(scores.tolist(), known, strict=True)]
 
-    def reasons(self, folded: str, trade: str) -> tuple[str, ...]:
+    def _prediction(self, row: list[float], known: list[int]) -> Prediction:
+        """The greatest of each question's scores; of the trade's the two greatest, with their chances."""
+        answers, parts = self._answers, self._parts
+        trades = row[parts["trade"]]
+        highest = max(trades)
+        one = trades.index(highest)
+        sharp = self._sharpness
+        chances = [math.exp(sharp * (score - highest)) for score in trades]
+        whole = sum(chances)
+        trades[one] = -math.inf
+        two = trades.index(max(trades))
+        hazards, urgencies, kinds = row[parts["hazard"]], row[parts["urgency"]], row[parts["kind"]]
+        return Prediction(
+            trade=answers["trade"][one],
+            probability=1.0 / whole,
+            second=answers["trade"][two],
+            second_probability=chances[two] / whole,
+            alarm=row[self._alarm],
+            hazard=answers["hazard"][hazards.index(max(hazards))],
+            urgency=answers["urgency"][urgencies.index(max(urgencies))],
+            kind=answers["kind"][kinds.index(max(kinds))],
+            known=tuple(known),
+        )
+
+    def reasons(self, heard: Prediction, trade: str) -> tuple[str, ...]:
         """The words of the text that spoke most for ``trade``, the strongest first; none inside another."""
-        if trade not in self._answers["trade"]:
+        if trade not in self._answers["trade"] or not heard.known:
             return ()
         column = self._answers["trade"].index(trade)
-        said = [(name, self._index[name]) for name in features(folded) if name in self._index and name[0] != "~"]
-        if not said:
-            return ()
-        gram, word = (np.array(at) for at in zip(*(at for _, at in said), strict=True))
-        weights = self._weights(self._grams, gram, column) + self._weights(self._words, word, column)
-        order = sorted(zip((-weights).tolist(), (name for name, _ in said), strict=True))
+        at = np.array(heard.known, np.intp)
+        weights = self._weights(self._grams, self._gram_of[at], column)
+        weights += self._weights(self._words, self._word_of[at], column)
         found: list[str] = []
-        for weight, name in order:
-            if weight >= 0 or len(found) == _REASONS:
+        for place in np.argsort(-weights, kind="stable")[:_LOOKED_AT].tolist():
+            name = self._names[heard.known[place]]
+            if weights[place] <= 0 or len(found) == _REASONS:
                 break
-            if not any(name in other or other in name for other in found):
+            if name[0] != "~" and not any(name in other or other in name for other in found):
                 found.append(name)
         return tuple(found)
 
     @staticmethod
     def _weights(table: _Table, at: NDArray[np.intp], column: int) -> Floats:
         length = max(math.sqrt(float(table.squares[at].sum())), _SHORTEST)
-        weights: Floats = table.rows[at, column] * (table.scale[column] / length)
+        weights: Floats = table.rows[at, column] / length
         return weights
 
-    def _scores(self, folded: Sequence[str]) -> tuple[Floats, list[int]]:
-        """A row a text, a column an answer; and how many features of each text are known."""
-        index, nothing = self._index, self._nothing
-        at: list[tuple[int, int]] = []
+    def _scores(self, folded: Sequence[str]) -> tuple[Floats, list[list[int]]]:
+        """A row a text, a column an answer; and which features of each text are known."""
+        known_as = self._index.get
+        known = [list(filter(None, map(known_as, features(text)))) for text in folded]
+        at: list[int] = []
         starts: list[int] = []
-        known: list[int] = []
-        for text in folded:
-            begin = len(at)
-            starts.append(begin)
-            at += [index[each] for each in features(text) if each in index]
-            known.append(len(at) - begin)
-            if len(at) == begin:
-                at.append(nothing)
-        places = np.array(at, np.intp)
-        begins = np.array(starts, np.intp)
-        scores = self._grams.sums(places[:, 0], begins) + self._words.sums(places[:, 1], begins) + self._bias
+        for numbers in known:
+            starts.append(len(at))
+            at += numbers or (0,)
+        places, begins = np.array(at, np.intp), np.array(starts, np.intp)
+        scores = self._grams.sums(self._gram_of[places], begins)
+        scores += self._words.sums(self._word_of[places], begins)
+        scores += self._bias
         return scores, known
 
 

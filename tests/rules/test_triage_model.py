@@ -38,9 +38,9 @@ def test_it_is_small():
 
 
 def test_features_are_pieces_and_words():
-    assert features("按了3") == {"按", "了", "按了"}
+    assert set(features("按了3")) == {"按", "了", "按了"}
     english = {"the", "flickering", "~flick", "lamp", "the flickering", "flickering lamp"}
-    assert features("the flickering lamp") == english
+    assert set(features("the flickering lamp")) == english
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_many_at_once_are_judged_as_one_by_one():
 
 
 def test_nothing_known_says_nothing():
-    assert shipped().predict("🤷").known == 0
+    assert shipped().predict("🤷").known == ()
     assert shipped().predict_all([]) == []
     assert classify(POLICY, text="🤷").needs_front_desk
 
