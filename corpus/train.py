@@ -35,6 +35,7 @@ _VECTORS = 0.24
 _SINGLE = 0.5
 _FRAGMENT = 0.4
 _STRICT = 1.2
+_CALMLY = 0.5
 _RARE = 2
 _SHORT = 2
 _MISS = 2.0
@@ -180,7 +181,7 @@ def learn_all(space: Space, told: Sequence[Example]) -> dict[str, Learnt]:
             [each.weight * (_MISS if each.hazard != CALM else 1.0) for each in told],
         ),
         "hazard": learn(space.matrix(alarming), [each.hazard for each in alarming], [1.0] * len(alarming)),
-        "urgency": learn(texts, [each.urgency for each in whole], ones),
+        "urgency": learn(texts, [each.urgency for each in whole], ones, _CALMLY),
         "kind": learn(texts, [each.kind for each in whole], [3.0 if e.kind != "repair" else 1.0 for e in whole]),
     }
 

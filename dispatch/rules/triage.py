@@ -14,7 +14,7 @@ import msgspec
 from dispatch.models.policy import URGENCIES
 from dispatch.rules.policy import Policy
 from dispatch.rules.state import Requirement
-from dispatch.rules.triage_blend import Weighed, felt_trade, is_calm, is_felt, site_trade, weigh
+from dispatch.rules.triage_blend import Weighed, felt_trade, heard_kind, is_calm, is_felt, site_trade, weigh
 from dispatch.rules.triage_model import Prediction, shipped
 from dispatch.rules.words import Hit, WordIndex, fold
 
@@ -149,7 +149,7 @@ def classify(
     elif urgency == "emergency" and trade is None and (sent := _trade_for(policy, told)):
         trade, confidence, source = sent, _ALARM_CONFIDENCE, "hint"
     if said is not None and kind == "repair" and urgency != "emergency":
-        kind = said.kind
+        kind = heard_kind(said, trade)
     if kind in LETTER_KINDS and urgency != "emergency" and trade != trade_hint:
         trade, confidence, source = None, 0, "none"
     if source == "model" and trade and said is not None:

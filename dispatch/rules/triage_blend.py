@@ -5,7 +5,7 @@
 | trade | the site's own words | what words, form and channel point to, weighed with the model | the front desk |
 | emergency | the lexicon's words, not denied, unless the model is sure that all is well | the model | none |
 | urgency | hazards, words, hints, reach | the model | normal |
-| kind | what the channel says, if it says more than repair | the model | repair |
+| kind | what the channel says, if it says more than repair | repair, if a craft is found | the model |
 """
 
 import math
@@ -18,14 +18,17 @@ from dispatch.rules.policy import Policy
 from dispatch.rules.triage_model import OUT_OF_SCOPE, Prediction
 from dispatch.rules.words import Hit
 
-CALM_BELOW: Final = -0.8
+CALM_BELOW: Final = -0.75
 """An alarm score at which a word of alarm is taken for a figure of speech, a drill, or a thing of the past."""
 
-ALARM_ABOVE: Final = -0.25
+ALARM_ABOVE: Final = -0.3
 """An alarm score at which the model alone calls it an emergency."""
 
 DENIED_ABOVE: Final = 1.0
 """The same where the text names emergencies only to deny them."""
+
+CRAFT_IN_A_LETTER: Final = 0.8
+"""By how much a letter has to be likelier than a repair, if a craft is found for what it tells."""
 
 SURE_PERMILLE: Final = 480
 """Below this certainty the front desk is asked."""
@@ -33,6 +36,8 @@ SURE_PERMILLE: Final = 480
 _WORDS_WEIGH: Final = 1.0
 _THINGS_WEIGH: Final = 3.5
 _STATED_WEIGHS: Final = 5.0
+_CRAFT_NAMED: Final = 2.0
+_CRAFT_LIKELIER: Final = 0.7
 _UNSURE: Final = 2
 _LEAST: Final = 1e-4
 _CERTAIN: Final = 1000
@@ -53,7 +58,8 @@ def weigh(
     """Weigh what words and channel point to with what the model makes of the whole text.
 
     The chance of a trade is the model's, times e to its share of all ``votes``, of the things ``named``, and of what
-    the channel ``stated``, each share with a weight of its own.
+    the channel ``stated``, each share with a weight of its own. Who writes here mostly wants a craft, most of all who
+    names one of its things: "out of scope" has to be so much the likelier.
     """
     shares = [
         (weight / (sum(told.values()) + _UNSURE), told)
@@ -69,6 +75,8 @@ def weigh(
     }
     if not scores:
         return Weighed(None, 0, ())
+    if OUT_OF_SCOPE in scores:
+        scores[OUT_OF_SCOPE] -= _CRAFT_NAMED if named else _CRAFT_LIKELIER
     order = sorted(scores, key=lambda each: (-scores[each], each))
     whole = sum(map(math.exp, scores.values())) + rest
     likely = tuple((each, round(_CERTAIN * math.exp(scores[each]) / whole)) for each in order[:2])
@@ -82,6 +90,11 @@ def site_trade(things: Sequence[Hit]) -> str | None:
     """The trade that the site's own words name, the longest of them first."""
     said = [(-hit.word.weight, hit.at, mark.name) for hit in things for mark in hit.word.marks if mark.kind == "site"]
     return min(said)[2] if said else None
+
+
+def heard_kind(heard: Prediction, trade: str | None) -> str:
+    """The kind that the words suggest. A fault that a craft is found for is a repair, however angry its letter."""
+    return heard.kind if trade is None or heard.kind_margin > CRAFT_IN_A_LETTER else "repair"
 
 
 def is_calm(heard: Prediction) -> bool:

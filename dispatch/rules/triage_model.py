@@ -68,6 +68,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     """What the model makes of a text. ``probability`` is calibrated; ``alarm`` is a score, above 0 if likelier.
 
+    ``kind_margin`` is by how much the kind is likelier than a repair;
     ``known`` are the numbers of the features that the model knows, for :meth:`Model.reasons`.
     """
 
@@ -79,6 +80,7 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     hazard: str
     urgency: str
     kind: str
+    kind_margin: float
     known: tuple[int, ...] = ()
 
 
@@ -121,6 +123,7 @@ class Model:
             self._parts[name] = slice(at, at + len(document.answers[name]))
             at += len(document.answers[name])
         self._alarm = self._parts["alarm"].start + document.answers["alarm"].index("alarm")
+        self._repair = document.answers["kind"].index("repair")
         no_gram, no_word = len(self._grams.names), len(self._words.names)
         word_at = {name: number for number, name in enumerate(self._words.names)}
         grams = set(self._grams.names)
@@ -162,6 +165,7 @@ class Model:
             hazard=answers["hazard"][hazards.index(max(hazards))],
             urgency=answers["urgency"][urgencies.index(max(urgencies))],
             kind=answers["kind"][kinds.index(max(kinds))],
+            kind_margin=max(kinds) - kinds[self._repair],
             known=tuple(known),
         )
 

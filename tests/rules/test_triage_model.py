@@ -98,7 +98,7 @@ def test_what_no_craft_is_for_is_told_apart_from_what_nobody_can_place():
     ("text", "kind"),
     [
         ("投诉：维修师傅态度恶劣，骂人", "complaint"),
-        ("I want to complain about the rude technician", "complaint"),
+        ("I want to file a complaint, the technician was rude and swore", "complaint"),
         ("建议在图书馆多装几台饮水机", "suggestion"),
         ("请问停水到几点", "inquiry"),
         ("想预约周五下午的会议室", "booking"),
