@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench crash up lock clean
+.PHONY: help demo test check bench crash model up lock clean
 
 # The first interpreter that runs and is new enough; 3.12 and 3.11 have wheels for everything.
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
@@ -32,6 +32,9 @@ bench: .venv/.installed ## how fast it is, and compared with what
 
 crash: .venv/.installed ## kill workers in full run and count what was lost (KILLS=20)
 	$(BIN)/python -m tests.crash --kills $(KILLS)
+
+model: .venv/.installed ## train the model of triage anew from corpus/
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m corpus.train
 
 up: ## Kafka, Redis, a worker, Prometheus and Grafana in Docker
 	docker compose up -d

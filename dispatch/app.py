@@ -24,6 +24,7 @@ from dispatch.config import HOOKS_FILE, load_config, load_hooks
 from dispatch.errors import LaneError
 from dispatch.hooks.senders import make_senders, secret_names
 from dispatch.log import get_log
+from dispatch.rules.triage_model import shipped
 from dispatch.settings import ROLES, Role, Settings, read_secrets
 from dispatch.stores.redis import RedisStore, connect
 from dispatch.timing import Clock, make_clock
@@ -72,6 +73,7 @@ async def prepare(settings: Settings, store: RedisStore) -> dict[str, str]:
 
 async def first_policy(settings: Settings, book: PolicyBook, publisher: Publisher) -> None:
     """Write the config folder's policy if the topic has none; say so if it has another one."""
+    shipped()  # a damaged model of triage is refused here, and not at the first report
     policy = load_config(settings.config)
     if not book.versions:
         await write_policy(publisher, policy)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 from aiokafka.structs import ConsumerRecord
 
-from dispatch.agents.openings import opening, people_of, written
+from dispatch.agents.openings import Report, people_of, written
 from dispatch.agents.policies import PolicyBook
 from dispatch.agents.privacy import new_subject, scrub
 from dispatch.errors import Rejected
@@ -17,9 +17,8 @@ from dispatch.models.cloudevents import Incoming, parse
 from dispatch.models.requests import RequestSubmitted, given
 from dispatch.rules.lifecycle import authorise
 from dispatch.rules.location import facts_of, locate
-from dispatch.rules.policy import Policy
 from dispatch.rules.state import Data, moment_of
-from dispatch.rules.triage import classify
+from dispatch.rules.triage_model import Prediction
 from dispatch.topics import ACTIONS as ACTIONS_TOPIC
 from dispatch.topics import REQUESTS
 
@@ -39,7 +38,10 @@ WORDS = ("text", "note", "notes", "comment", "reason", "where_instead")
 
 
 class Draft(msgspec.Struct, kw_only=True):
-    """One input on its way: what it is, whom and what it needs looked up, and where it goes."""
+    """One input on its way: what it is, whom and what it needs looked up, and where it goes.
+
+    One with a ``report`` has no data yet: reports of a batch are classified together, then :meth:`classified`.
+    """
 
     record: ConsumerRecord
     incoming: Incoming
@@ -50,6 +52,14 @@ class Draft(msgspec.Struct, kw_only=True):
     people: dict[str, tuple[str, bytes]] = {}
     on_behalf_of: str | None = None
     proposed: str | None = None
+    report: Report | None = None
+
+    def classified(self, heard: Prediction | None) -> None:
+        """Fill in what the report says, with what the model made of its text."""
+        if self.report is None:
+            return
+        self.data, territory = self.report.opening(heard)
+        self.proposed = f"{territory}|{'u' if self.data['urgency'] == 'emergency' else 'n'}"
 
 
 class Reader:
@@ -93,55 +103,23 @@ class Reader:
         if len(faults) < 2:  # noqa: PLR2004 -- one fault is the request itself
             faults = [(None, None)]
         return [
-            self._fault(record, incoming, request, policy, number, text, trade, reported_at, request_id)
+            self._fault(record, incoming, Report(request, request_id, number, text, trade, reported_at, policy))
             for number, (text, trade) in enumerate(faults)
         ]
 
-    def _fault(
-        self,
-        record: ConsumerRecord,
-        incoming: Incoming,
-        request: RequestSubmitted,
-        policy: Policy,
-        number: int,
-        item_text: str | None,
-        item_trade: str | None,
-        reported_at: datetime,
-        request_id: str,
-    ) -> Draft:
-        said = item_text or request.text or ""
-        text = scrub(said, request.reporter.name)
-        place = locate(policy, given(request.location) if request.location else None, text)
-        verdict = classify(
-            policy,
-            text=text,
-            category=request.category,
-            trade_hint=item_trade or request.trade_hint,
-            urgency_hint=request.urgency_hint,
-            hazards=request.hazards,
-            impact=request.impact,
-            kind=request.kind,
-            origin=request.origin or "reactive",
-        )
-        order_id = order_id_of(self.tenant, incoming.source, request_id, number)
-        location = facts_of(place)
-        for field in ("floor", "room"):
-            if known := location.get(field):
-                location[field] = scrub(known, request.reporter.name)
-        if request.location and (note := request.location.note):
-            location["note"] = scrub(note, request.reporter.name)
-            said = f"{said}\n{note}"
-        urgent = verdict.urgency == "emergency"
+    def _fault(self, record: ConsumerRecord, incoming: Incoming, report: Report) -> Draft:
+        request = report.request
+        order_id = order_id_of(self.tenant, incoming.source, report.request_id, report.number)
         return Draft(
             record=record,
             incoming=incoming,
             type="open",
-            data=opening(request, request_id, text, location, verdict, reported_at),
+            data={},
             order_id=order_id,
-            people=people_of(request, said),
+            people=people_of(request, report.said),
             on_behalf_of=request.on_behalf_of.id if request.on_behalf_of else None,
             route_of=order_id,
-            proposed=f"{place.territory}|{'u' if urgent else 'n'}",
+            report=report,
         )
 
     def _action(self, record: ConsumerRecord, incoming: Incoming, now: datetime) -> Draft:

@@ -7,6 +7,8 @@ people stay in the people store. Intake keeps no state between batches, so that 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord
@@ -23,11 +25,14 @@ from dispatch.agents.publisher import Publisher, Record
 from dispatch.errors import Rejected, rejected
 from dispatch.log import get_log
 from dispatch.models.commands import Command, encode_command
+from dispatch.rules.triage import hear
+from dispatch.rules.triage_model import Prediction
 from dispatch.stores.base import EdgeStore
 from dispatch.timing import Clock
 from dispatch.topics import COMMANDS, COMMANDS_URGENT
 
 log = get_log("intake")
+_T = TypeVar("_T")
 
 
 class Intake:
@@ -100,17 +105,29 @@ class Intake:
         drafts: list[Draft] = []
         letters: list[Record] = []
         for record in records:
-            try:
-                drafts.extend(self.reader.read(record, now))
-            except Rejected as error:
-                letters.append(self._refuse(record, error))
-            except ValidationError as error:
-                letters.append(self._refuse(record, rejected(error) if _is_text(record) else _NOT_UTF8))
-            except Exception as error:  # one bad input must not stop its partition
-                log.exception("read failed", topic=record.topic, partition=record.partition, offset=record.offset)
-                why = f"reading it failed here: {type(error).__name__}"
-                letters.append(self._refuse(record, Rejected("read-failed", why)))
-        return drafts, letters
+            read = self._tried(record, partial(self.reader.read, record, now), letters)
+            drafts.extend(read or ())
+        reports = [draft for draft in drafts if draft.report is not None]
+        refused: set[int] = set()
+        for draft, heard in zip(reports, _heard(reports), strict=True):
+            record = draft.record
+            if id(record) not in refused and self._tried(record, partial(_classified, draft, heard), letters) is None:
+                refused.add(id(record))
+        return [draft for draft in drafts if id(draft.record) not in refused], letters
+
+    def _tried(self, record: ConsumerRecord, step: Callable[[], _T], letters: list[Record]) -> _T | None:
+        """What a step makes of a record; None when it is a dead letter: one bad input must not stop its partition."""
+        try:
+            return step()
+        except Rejected as error:
+            letters.append(self._refuse(record, error))
+        except ValidationError as error:
+            letters.append(self._refuse(record, rejected(error) if _is_text(record) else _NOT_UTF8))
+        except Exception as error:
+            log.exception("read failed", topic=record.topic, partition=record.partition, offset=record.offset)
+            why = f"reading it failed here: {type(error).__name__}"
+            letters.append(self._refuse(record, Rejected("read-failed", why)))
+        return None
 
     def _refuse(self, record: ConsumerRecord, error: Rejected) -> Record:
         log.warning("refused", topic=record.topic, partition=record.partition, offset=record.offset, code=error.code)
@@ -196,6 +213,20 @@ def _is_text(record: ConsumerRecord) -> bool:
 
 
 _NOT_UTF8 = Rejected("bad-encoding", "the data is not UTF-8")
+
+
+def _heard(reports: Sequence[Draft]) -> Sequence[Prediction | None]:
+    """What the model makes of the reports of a batch, at once; if that fails, each is heard by itself."""
+    try:
+        return hear([draft.report.text for draft in reports if draft.report is not None])
+    except Exception:
+        log.exception("hearing failed")
+        return [None] * len(reports)
+
+
+def _classified(draft: Draft, heard: Prediction | None) -> Draft:
+    draft.classified(heard)
+    return draft
 
 
 def _pseudonymise(draft: Draft, person: str, subject_id: str) -> None:

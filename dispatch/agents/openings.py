@@ -3,11 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from dispatch.agents.privacy import new_subject, person_details
+from dispatch.agents.privacy import new_subject, person_details, scrub
 from dispatch.models.people import PersonRef
-from dispatch.models.requests import RequestSubmitted
+from dispatch.models.requests import RequestSubmitted, given
+from dispatch.rules.location import Place, facts_of, locate
+from dispatch.rules.policy import Policy
 from dispatch.rules.state import Data, text_of, whole_ms
-from dispatch.rules.triage import Classification
+from dispatch.rules.triage import Classification, classify
+from dispatch.rules.triage_model import Prediction
 
 
 def written(moment: datetime) -> str:
@@ -15,7 +18,58 @@ def written(moment: datetime) -> str:
     return text_of(whole_ms(moment.astimezone(UTC)))
 
 
-def opening(
+class Report:
+    """One fault of a request, ready to be classified and located."""
+
+    def __init__(
+        self,
+        request: RequestSubmitted,
+        request_id: str,
+        number: int,
+        item_text: str | None,
+        item_trade: str | None,
+        reported_at: datetime,
+        policy: Policy,
+    ) -> None:
+        """``number`` counts the faults of the request; what an item says of it comes before what the request says."""
+        self.request, self.request_id, self.number = request, request_id, number
+        self.reported_at, self.policy = reported_at, policy
+        self.trade_hint = item_trade or request.trade_hint
+        self.said = item_text or request.text or ""
+        self.text = scrub(self.said, request.reporter.name)
+        if request.location and request.location.note:
+            self.said = f"{self.said}\n{request.location.note}"
+
+    def opening(self, heard: Prediction | None) -> tuple[Data, str]:
+        """The data of the ``open`` command, and the territory that it is for."""
+        request, policy, text = self.request, self.policy, self.text
+        place = locate(policy, given(request.location) if request.location else None, text)
+        verdict = classify(
+            policy,
+            text=text,
+            category=request.category,
+            trade_hint=self.trade_hint,
+            urgency_hint=request.urgency_hint,
+            hazards=request.hazards,
+            impact=request.impact,
+            kind=request.kind,
+            origin=request.origin or "reactive",
+            heard=heard,
+        )
+        location = self._location(place)
+        return _opening(request, self.request_id, text, location, verdict, self.reported_at), place.territory
+
+    def _location(self, place: Place) -> Data:
+        location, name = facts_of(place), self.request.reporter.name
+        for field in ("floor", "room"):
+            if known := location.get(field):
+                location[field] = scrub(known, name)
+        if self.request.location and (note := self.request.location.note):
+            location["note"] = scrub(note, name)
+        return location
+
+
+def _opening(
     request: RequestSubmitted,
     request_id: str,
     text: str,

@@ -89,6 +89,10 @@ def _document(policy: Policy, place: Place, verdict: Classification, now: dateti
         "urgency": verdict.urgency,
         "confidence": verdict.confidence_permille / 1000,
         "source": verdict.source,
+        "kind": verdict.kind,
+        "model_version": verdict.model_version,
+        "alternatives": [{"trade": trade, "confidence": each / 1000} for trade, each in verdict.alternatives],
+        "out_of_scope": verdict.out_of_scope,
         "evidence": verdict.evidence,
         "hazards": verdict.hazards,
         "requirements": msgspec.to_builtins(verdict.requirements),
@@ -118,7 +122,9 @@ def _print(policy: Policy, said: dict[str, Any]) -> None:
     where = [policy.areas[area].name.zh for area in place["area_path"]]
     print_facts(
         (
-            ("trade", said["trade"] or "nobody can say"),
+            ("trade", said["trade"] or ("out of scope" if said["out_of_scope"] else "nobody can say")),
+            ("or", [f"{one['trade']} {one['confidence']:.0%}" for one in said["alternatives"]]),
+            ("kind", said["kind"]),
             ("urgency", said["urgency"]),
             ("confidence", f"{said['confidence']:.0%} ({said['source']})"),
             ("evidence", said["evidence"]),

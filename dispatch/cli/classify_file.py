@@ -1,8 +1,7 @@
 """``dispatch classify --in FILE --out FILE``: the reports of one table, judged into another."""
 
 import csv
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,13 +9,14 @@ from dispatch.cli.group import CommandError
 from dispatch.rules.location import locate
 from dispatch.rules.policy import Policy
 from dispatch.rules.triage import classify
-from dispatch.rules.words import WordIndex, fold
+from dispatch.rules.triage_model import OUT_OF_SCOPE
 
 COLUMNS: Final = (
     "id", "kind", "trade", "urgency", "emergency", "confidence", "abstained", "second_trade", "faults", "building",
     "room", "evidence",
 )  # fmt: skip
 _NEEDED: Final = ("id", "text")
+_WORTH_SAYING: Final = 50  # thousandths
 _CELL_LIMIT: Final = 16 * 1024 * 1024
 
 
@@ -63,27 +63,16 @@ def _judged(
     return {
         "id": row["id"] or "",
         "kind": verdict.kind,
-        "trade": verdict.trade or "",
+        "trade": OUT_OF_SCOPE if verdict.out_of_scope else verdict.trade or "",
         "urgency": verdict.urgency,
         "emergency": int(verdict.urgency == "emergency"),
         "confidence": f"{verdict.confidence_permille / 1000:.3f}",
-        "abstained": int(verdict.needs_front_desk),
-        "second_trade": _second(policy, text, verdict.trade) if verdict.trade else "",
-        "faults": 1,  # the lexicon does not tell several faults apart
+        "abstained": int(verdict.needs_front_desk and not verdict.out_of_scope),
+        "second_trade": next(
+            (each for each, sure in verdict.alternatives if each != verdict.trade and sure >= _WORTH_SAYING), ""
+        ),
+        "faults": 1,  # several faults are not told apart
         "building": where.building or "",
         "room": where.room or "",
         "evidence": "; ".join(verdict.evidence),
     }
-
-
-def _second(policy: Policy, text: str, trade: str) -> str:
-    """Of the other trades that words of the text point to the heaviest, or nothing."""
-    words = {hit.word.text: hit.word for hit in policy.compiled(WordIndex).scan(fold(text))[0]}
-    return _heaviest(vote for word in words.values() for vote in word.votes if vote[0] != trade)
-
-
-def _heaviest(votes: Iterable[tuple[str, int]]) -> str:
-    weights: Counter[str] = Counter()
-    for trade, weight in votes:
-        weights[trade] += weight
-    return min(weights, key=lambda each: (-weights[each], each), default="")

@@ -263,10 +263,12 @@ class Lexicon(Part):
 
     ``trades`` are the things a trade looks after; ``symptoms`` are what may be wrong with many a thing, and
     weigh half: in "the dishwasher leaks" the leak is a symptom, and the dishwasher decides. ``neutral`` words
-    point nowhere, and hide the shorter words inside them: 门口 is no 门.
+    point nowhere, and hide the shorter words inside them: 门口 is no 门. ``site`` are the site's own words: what
+    they say of a trade is final, whatever the model of triage thinks.
     """
 
     trades: dict[Name, Words]
+    site: dict[Name, Words] = Field(default_factory=dict)
     symptoms: dict[Name, Words] = Field(default_factory=dict)
     neutral: Words = Words()
     urgency: dict[Urgency, Words] = Field(default_factory=dict)

@@ -160,6 +160,8 @@ def check_trades(document: PolicyDocument) -> Iterator[Finding]:
         yield from must_be_known(("duplicates", "by_trade", key), "trade", key, document.trades)
     for key in document.lexicon.trades:
         yield from must_be_known(("lexicon", "trades", key), "trade", key, document.trades)
+    for key in document.lexicon.site:
+        yield from must_be_known(("lexicon", "site", key), "trade", key, document.trades)
     for key in document.lexicon.symptoms:
         yield from must_be_known(("lexicon", "symptoms", key), "trade", key, document.trades)
     for key, words in document.lexicon.emergencies.items():

@@ -1,8 +1,9 @@
-"""What a report asks for: its trade, its urgency and its hazards, judged by the words of the lexicon.
+"""What a report asks for: its trade, its urgency, its hazards and its kind, by the words of the lexicon and the model.
 
 Every trade collects the weight of the different words that point to it, symptoms at half; a channel's hint and a
-category add to it. The heaviest trade wins, then the one named first, then the order of the alphabet. A word of an
-emergency that is not denied overrides all of that: it names the trade, the hazard and the urgency.
+category add to it. The model of triage reads the whole text; ``triage_blend`` weighs both, and says who has the last
+word. Without a text there is nothing to read: then the heaviest trade wins, then the one named first, then the order of
+the alphabet. A word of an emergency that is not denied overrides all of that: it names trade, hazard and urgency.
 """
 
 from collections.abc import Sequence
@@ -13,9 +14,12 @@ import msgspec
 from dispatch.models.policy import URGENCIES
 from dispatch.rules.policy import Policy
 from dispatch.rules.state import Requirement
+from dispatch.rules.triage_blend import Weighed, felt_trade, heard_kind, is_calm, is_felt, site_trade, weigh
+from dispatch.rules.triage_model import Prediction, shipped
 from dispatch.rules.words import Hit, WordIndex, fold
 
-MODEL_VERSION = "lexicon-1"
+LEXICON_VERSION = "lexicon-1"
+"""The version where no model was asked; else it is the model's own."""
 
 LETTER_KINDS = frozenset({"complaint", "suggestion", "inquiry"})
 """Kinds that ask for an answer and not for a craftsman: the front desk gives them a trade, or none."""
@@ -29,12 +33,17 @@ _EVIDENCE_LIMIT = 12
 _QUOTE_LIMIT = 40
 _CERTAIN = 1000
 _ALARM_CONFIDENCE = 950
+_MODEL_URGENCY = {"emergency": "urgent"}  # what is an emergency is asked for itself
 
-Source = Literal["lexicon", "hint", "category", "none"]
+Source = Literal["lexicon", "hint", "category", "model", "none"]
 
 
 class Classification(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict, and the words that led to it. ``trade`` is None, and the desk is asked, if nothing tells."""
+    """The verdict, and the words that led to it. ``trade`` is None, and the desk is asked, if nothing tells.
+
+    ``alternatives`` are the two likeliest trades with their thousandths; ``out_of_scope`` says that none of the site's
+    crafts is asked for.
+    """
 
     kind: str
     trade: str | None
@@ -45,16 +54,23 @@ class Classification(msgspec.Struct, frozen=True, kw_only=True):
     source: Source
     evidence: tuple[str, ...]
     needs_front_desk: bool
-    model_version: str = MODEL_VERSION
+    model_version: str = LEXICON_VERSION
+    alternatives: tuple[tuple[str, int], ...] = ()
+    out_of_scope: bool = False
 
 
 class _Votes:
-    """The weight that each trade has collected, where it was first named, and what said so."""
+    """The weight that each trade has collected, where it was first named, and what said so.
+
+    ``named`` is the weight of things alone, without symptoms; ``stated`` that of a channel's hint and category.
+    """
 
     def __init__(self) -> None:
         self.weight: dict[str, int] = {}
         self.first: dict[str, int] = {}
         self.sources: dict[str, Source] = {}
+        self.named: dict[str, int] = {}
+        self.stated: dict[str, int] = {}
         self._counted: set[tuple[str, str]] = set()
 
     def add(self, trade: str, weight: int, at: int, source: Source) -> None:
@@ -73,6 +89,8 @@ class _Votes:
                 if counted not in self._counted:
                     self._counted.add(counted)
                     self.add(trade, weight, hit.at, source)
+                    if weight == hit.word.weight:  # a symptom has half of it
+                        self.named[trade] = self.named.get(trade, 0) + weight
 
     def best(self) -> tuple[str | None, int]:
         """The winner, and how sure it is, in thousandths."""
@@ -83,6 +101,11 @@ class _Votes:
             return trade, _CERTAIN * weight // (weight + _UNSURE)
         trade = min(self.weight, key=lambda each: (-self.weight[each], self.first[each], each))
         return trade, _CERTAIN * self.weight[trade] // (sum(self.weight.values()) + _UNSURE)
+
+
+def hear(texts: Sequence[str]) -> list[Prediction]:
+    """What the model makes of many texts at once, for :func:`classify`: that costs less than one after another."""
+    return shipped().predict_all([fold(text) for text in texts])
 
 
 def classify(
@@ -96,10 +119,15 @@ def classify(
     impact: str | None = None,
     kind: str = "repair",
     origin: str = "reactive",
+    heard: Prediction | None = None,
 ) -> Classification:
-    """Classify one report. Whatever the text, it never fails; planned work is not alarmed by its own words."""
+    """Classify one report. Whatever the text, it never fails; planned work is not alarmed by its own words.
+
+    ``heard`` is what :func:`hear` made of the text, if it was asked before.
+    """
     index = policy.compiled(WordIndex)
-    things, alarms = index.scan(fold(text or ""))
+    folded = fold(text or "")
+    things, alarms = index.scan(folded)
     evidence = [said for hit in things for said in hit.word.evidence]
     votes = _Votes()
     votes.hits(things, "lexicon")
@@ -107,21 +135,25 @@ def classify(
         _hint(policy, votes, trade_hint, evidence)
     if category:
         alarms += _category(policy, index, votes, category, evidence)
-    trade, confidence = votes.best()
-    source: Source = votes.sources[trade] if trade else "none"
-    if trade is None or confidence < policy.document.lexicon.min_confidence_permille:
-        trade, confidence, source = None, 0, "none"
-    if origin in _PLANNED_ORIGINS or kind == "preventive":
+    planned = origin in _PLANNED_ORIGINS or kind == "preventive"
+    said = None if planned else _heard(folded, heard)
+    found, source = _trade(policy, votes, things, said)
+    if planned:
         alarms = []
-    emergency, named = _emergency(policy, alarms, evidence)
+    emergency, named, felt = _danger(policy, alarms, said, found.trade, evidence)
     told = tuple(dict.fromkeys((*hazards, *named))) if hazards or named else ()
-    urgency = _urgency(index.hazards, alarms, told, urgency_hint, impact, evidence)
+    urgency = "emergency" if named else _urgency(index.hazards, alarms, told, urgency_hint, impact, said, evidence)
+    trade, confidence = found.trade, found.confidence_permille
     if emergency is not None:
-        trade, confidence, source = emergency, max(confidence, _ALARM_CONFIDENCE), "lexicon"
+        trade, confidence, source = emergency, max(confidence, _ALARM_CONFIDENCE), "model" if felt else "lexicon"
     elif urgency == "emergency" and trade is None and (sent := _trade_for(policy, told)):
         trade, confidence, source = sent, _ALARM_CONFIDENCE, "hint"
+    if said is not None and kind == "repair" and urgency != "emergency":
+        kind = heard_kind(said, trade)
     if kind in LETTER_KINDS and urgency != "emergency" and trade != trade_hint:
         trade, confidence, source = None, 0, "none"
+    if source == "model" and trade and said is not None:
+        evidence += [f"{word}→{trade}" for word in shipped().reasons(said, trade)]
     return Classification(
         kind=kind,
         trade=trade,
@@ -132,12 +164,47 @@ def classify(
         source=source,
         evidence=tuple(evidence[-_EVIDENCE_LIMIT:]),
         needs_front_desk=trade is None,
+        model_version=shipped().version if said is not None else LEXICON_VERSION,
+        alternatives=found.alternatives,
+        out_of_scope=trade is None and found.out_of_scope,
     )
+
+
+def _heard(folded: str, heard: Prediction | None) -> Prediction | None:
+    """What the model makes of a text; None of one in which it knows nothing."""
+    said = heard or (shipped().predict(folded) if folded else None)
+    return said if said is not None and said.known else None
+
+
+def _danger(
+    policy: Policy, alarms: Sequence[Hit], said: Prediction | None, trade: str | None, evidence: list[str]
+) -> tuple[str | None, tuple[str, ...], bool]:
+    """Who goes to an emergency, the hazards, and whether the model alone has found it."""
+    calm = said is not None and is_calm(said)
+    emergency, named = (None, ()) if calm else _emergency(policy, alarms, evidence)
+    if emergency is not None or said is None or not is_felt(said, alarms):
+        return emergency, named, False
+    evidence.append(f"model→{said.hazard}")
+    return felt_trade(policy, said, trade), (said.hazard,), True
+
+
+def _trade(policy: Policy, votes: _Votes, things: Sequence[Hit], said: Prediction | None) -> tuple[Weighed, Source]:
+    """Who goes, and what said so: the site's words; else votes and model together; else the votes alone."""
+    if (site := site_trade(things)) is not None:
+        return Weighed(site, _CERTAIN, ((site, _CERTAIN),)), "lexicon"
+    if said is not None:
+        found = weigh(policy, votes.weight, votes.named, votes.stated, said)
+        return found, votes.sources.get(found.trade, "model") if found.trade else "none"
+    trade, confidence = votes.best()
+    if trade is None or confidence < policy.document.lexicon.min_confidence_permille:
+        return Weighed(None, 0, ()), "none"
+    return Weighed(trade, confidence, ((trade, confidence),)), votes.sources[trade]
 
 
 def _hint(policy: Policy, votes: _Votes, hint: str, evidence: list[str]) -> None:
     if hint in policy.trades:
         votes.add(hint, _HINT_WEIGHT, 0, "hint")
+        votes.stated[hint] = votes.stated.get(hint, 0) + _HINT_WEIGHT
         evidence.append(f"hint→{hint}")
     else:
         evidence.append(f"unknown hint {hint[:_QUOTE_LIMIT]!r}")
@@ -147,6 +214,7 @@ def _category(policy: Policy, index: WordIndex, votes: _Votes, category: str, ev
     """A category is a trade's id, or words like any others. Gives its alarms."""
     if category in policy.trades:
         votes.add(category, _CATEGORY_WEIGHT, 0, "category")
+        votes.stated[category] = votes.stated.get(category, 0) + _CATEGORY_WEIGHT
         evidence.append(f"category→{category}")
         return []
     things, alarms = index.scan(fold(category))
@@ -179,13 +247,12 @@ def _urgency(
     hazards: tuple[str, ...],
     hint: str | None,
     impact: str | None,
+    heard: Prediction | None,
     evidence: list[str],
 ) -> str:
-    """A hazard decides; else the most urgent of words, hint and reach. `low` only if nothing says more."""
+    """A hazard decides; else the most urgent of words, hint and reach; else the model. `low` if nothing says more."""
     if any(each in known for each in hazards):
         return "emergency"
-    if not alarms and not hazards and not hint and impact not in _WIDE_IMPACTS:
-        return "normal"
     said = [
         (mark.name, hit.word.text)
         for hit in alarms
@@ -199,7 +266,7 @@ def _urgency(
     if impact in _WIDE_IMPACTS:
         said.append(("urgent", "impact"))
     if not said:
-        return "normal"
+        return "normal" if heard is None else _MODEL_URGENCY.get(heard.urgency, heard.urgency)
     urgency, _ = min(said, key=lambda each: URGENCIES.index(each[0]))
     evidence += [f"{word}→{name}" for name, word in said if name == urgency]
     return urgency

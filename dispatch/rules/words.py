@@ -46,7 +46,7 @@ _NEAR_ZH, _NEAR_EN = 16, 5
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What a word points to: ``kind`` is trade, symptom, emergency or urgency; ``name`` is which."""
+    """What a word points to: ``kind`` is site, trade, symptom, emergency or urgency; ``name`` is which."""
 
     kind: str
     name: str
@@ -101,6 +101,7 @@ class WordIndex:
         """Compile the lexicon of ``policy``."""
         lexicon = policy.document.lexicon
         things = [(words, Mark("trade", name)) for name, words in lexicon.trades.items()]
+        things += [(words, Mark("site", name)) for name, words in lexicon.site.items()]
         things += [(words, Mark("symptom", name)) for name, words in lexicon.symptoms.items()]
         things.append((lexicon.neutral, Mark("neutral", "")))
         alarms: list[tuple[Words, Mark]] = [

@@ -226,4 +226,6 @@ def test_a_long_text_is_read_up_to_its_limit():
 
 
 def test_it_sounds_no_alarm_at_a_name_that_holds_an_alarm():
-    assert judge("火灾报警主机上报：二层回路故障").urgency == "normal"
+    judged = judge("火灾报警主机上报：二层回路故障")
+    assert judged.urgency != "emergency"
+    assert judged.hazards == ()
