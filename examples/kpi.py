@@ -87,7 +87,7 @@ class OnTime:
         if kind == "work-rejected":
             cycle.void(data.get("clocks", []))
         else:
-            cycle.judge([*data.get("clock_changes", ()), *data.get("clocks", ())])
+            cycle.judge([*data.get("clocks", ()), *data.get("clock_changes", ())])
         if kind == "closed":
             cycle.close()
 

@@ -12,10 +12,11 @@ from aiokafka.structs import ConsumerRecord
 from dispatch.agents.log_reader import read_to_end, reader
 from dispatch.cli.connections import lane_of, partitions_of
 from dispatch.cli.output import say
+from dispatch.rules.clocks import stopped
 from dispatch.rules.events import Event, clocks_field, revive, short_type
 from dispatch.rules.evolve import fold
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Clock, Data, Order
+from dispatch.rules.state import Clock, Data, Order, Stopped
 from dispatch.rules.territory import Territory
 from dispatch.settings import Settings
 from dispatch.stores.base import TerritoryKey
@@ -177,7 +178,9 @@ def _history(told: list[Told]) -> History | None:
     for one in told:
         event = revive(one.event)
         _fold(territory, event)
-        clocks |= {clock.name: clock for clock in event.data.get(clocks_field(event.type)) or ()}
+        for told_now in event.data.get(clocks_field(event.type)) or ():
+            is_stop = isinstance(told_now, Stopped)
+            clocks[told_now.name] = stopped(clocks[told_now.name], told_now) if is_stop else told_now
     order = territory.order(told[0].event.subject)
     if order is None:
         return None
