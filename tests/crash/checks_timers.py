@@ -65,7 +65,8 @@ class Watched:
         if event.type == "work-order.reopened":
             self.cycle, self.clocks = data["cycle"], {}
         for clock in carried(event):
-            self.clocks[clock["name"]] = {**self.clocks.get(clock["name"], {}), **clock}  # a stop says what changed
+            known = {} if "due_at" in clock else self.clocks.get(clock["name"], {})  # a stop says only what changed
+            self.clocks[clock["name"]] = {**known, **clock}
         if "leg_state" in data:
             if data["leg_state"] == "offered" and data.get("expires_at"):
                 self.offers[data["assignment_id"]] = _moment(data["expires_at"])

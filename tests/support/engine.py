@@ -29,6 +29,7 @@ PARTITIONS = 4
 PATIENCE_S = 60.0
 """How long to wait for what must come; a machine may be busy with other things."""
 STOP_WITHIN_S = 10.0
+LINGER_S = 1.0
 BIG = 12 * 1024 * 1024
 
 
@@ -375,7 +376,10 @@ class _Thread:
 
 
 async def _cancel_others() -> None:
+    """Libraries end what they have begun (a connection in the making) shortly after they are closed; then no more."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others, timeout=LINGER_S)
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
