@@ -49,6 +49,8 @@ JVM = (
     "-XX:+UseSerialGC",
     "-XX:-UsePerfData",
     "-Djava.awt.headless=true",
+    # A broker of tests and demos lives for minutes: the second compiler would cost more of them than it gives back.
+    "-XX:TieredStopAtLevel=1",
     # Kafka unmaps files through sun.misc.Unsafe, zstd and snappy load native code: Java 25 warns of both.
     "--sun-misc-unsafe-memory-access=allow",
     "--enable-native-access=ALL-UNNAMED",
@@ -166,7 +168,7 @@ class Kafka:
             raise EmbeddedError(f"{self.data} has files but no meta.properties: not Kafka's. Move it away.")
         self._config.write_text(self._properties(fresh))
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = [str(java), *JVM, "-XX:TieredStopAtLevel=1", *self._classes(jars)]
+        tool = [str(java), *JVM, *self._classes(jars)]
         tool += ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(self._config)]
         try:
             subprocess.run(tool, check=True, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S)
