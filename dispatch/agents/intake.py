@@ -4,6 +4,7 @@ Requests are validated, located and classified; actions are validated, authorise
 people stay in the people store. Intake keeps no state between batches, so that repeating one is harmless.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -32,6 +33,9 @@ from dispatch.timing import Clock
 from dispatch.topics import COMMANDS, COMMANDS_URGENT
 
 log = get_log("intake")
+COMES_BACK_WITHIN_S = 20.0
+"""A session that times out, and the folding of the log's tail."""
+ASKED_AGAIN_S = 0.5
 _T = TypeVar("_T")
 
 
@@ -146,7 +150,17 @@ class Intake:
                     people[person] = (proposed, details)
         fresh = {draft.route_of: draft.proposed for draft in drafts if draft.proposed}
         known = [draft.route_of for draft in drafts if not draft.proposed and draft.route_of not in fresh]
-        return await patiently(lambda: self.store.look_up(self.tenant, people, fresh, known))
+        subjects, routes = await patiently(lambda: self.store.look_up(self.tenant, people, fresh, known))
+        return subjects, routes | await self._come_back([one for one in known if one not in routes])
+
+    async def _come_back(self, unknown: list[str]) -> dict[str, str]:
+        """Routes that a store has lost with its tail: they are back as soon as their lanes have been taken again."""
+        found: dict[str, str] = {}
+        while unknown and self.store.may_have_lost(COMES_BACK_WITHIN_S):
+            await asyncio.sleep(ASKED_AGAIN_S)
+            found |= await patiently(partial(self.store.routes, self.tenant, unknown))
+            unknown = [one for one in unknown if one not in found]
+        return found
 
     def _decide(self, drafts: Sequence[Draft], subjects: Mapping[str, str], routes: Mapping[str, str]) -> list[Record]:
         """Put subject ids where people stood, and send each input its way; what has no route is refused."""

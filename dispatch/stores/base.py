@@ -150,6 +150,9 @@ class EdgeStore(Protocol):
     async def routes(self, tenant: str, ids: Sequence[str]) -> dict[str, str]:
         """The routes that are known."""
 
+    def may_have_lost(self, within_s: float) -> bool:
+        """Whether the store was away not longer ago than this: what it has lost may be on its way back from the log."""
+
     async def person(self, tenant: str, subject_id: str) -> bytes | None:
         """The details of a subject; None when unknown or erased."""
 

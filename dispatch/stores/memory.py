@@ -167,6 +167,10 @@ class MemoryStore:
         """See EdgeStore."""
         return {one: self._routes[tenant, one] for one in ids if (tenant, one) in self._routes}
 
+    def may_have_lost(self, within_s: float) -> bool:  # noqa: ARG002 -- as its twin
+        """See EdgeStore: memory loses nothing while it is there."""
+        return False
+
     async def person(self, tenant: str, subject_id: str) -> bytes | None:
         """See EdgeStore."""
         return self._people.get((tenant, subject_id))

@@ -229,6 +229,10 @@ class RedisStore:
         """See EdgeStore."""
         return (await self.look_up(tenant, {}, {}, ids))[1]
 
+    def may_have_lost(self, within_s: float) -> bool:
+        """See EdgeStore."""
+        return self._link.made_anew_within(within_s)
+
     async def person(self, tenant: str, subject_id: str) -> bytes | None:
         """See EdgeStore."""
         found: bytes | None = await self._redis.hget(f"person:{{{tenant}}}:{subject_id}", "details")

@@ -692,3 +692,14 @@ async def test_a_note_is_written_over_and_tells_what_it_was(store, tenant):
     assert await store.note(f"{tenant}:n", b"one") is None
     assert await store.note(f"{tenant}:n", b"two") == b"one"
     assert await store.noted(f"{tenant}:n") == b"two"
+
+
+async def test_a_store_that_was_away_says_so_for_a_while(client, tenant):
+    store = RedisStore(client)
+    await store.routes(tenant, ["a"])
+    assert not store.may_have_lost(60)
+    await client.connection_pool.disconnect()
+    await asyncio.sleep(0.1)
+    await store.routes(tenant, ["a"])
+    assert store.may_have_lost(60)
+    assert not store.may_have_lost(0)
