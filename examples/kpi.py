@@ -82,7 +82,7 @@ class OnTime:
             cycle.left_out = kind
         elif any(one["kpi"] == KPI for one in data.get("exclusions", ())):
             cycle.left_out = "excluded"
-        elif kind == "completed" and cycle.left_out in GONE:
+        elif kind in {"completed", "answered"} and cycle.left_out in GONE:
             cycle.left_out = None  # a refusal or a merger that was undone
         if kind == "work-rejected":
             cycle.void(data.get("clocks", []))

@@ -17,7 +17,7 @@ FACTS: Final = (
     *("work_order_id", "display_no", "cycle", "state", "kind", "drill", "urgency", "text", "location", "reason"),
     *("assignment_id", "technician_id", "place", "requirement", "mode", "expires_at", "due", "promised_at"),
     *("escalation_id", "level", "cause", "clock", "due_at", "time_left_s", "until", "next_rung", "into"),
-    *("disposition", "acceptance", "expected_resume_at", "where_instead", "owner", "count", "plan"),
+    *("disposition", "acceptance", "expected_resume_at", "where_instead", "owner", "count", "plan", "answer"),
 )
 """What of an event's data a message carries for machines; nothing in it names a person."""
 _ASKS: Final = frozenset({"work-order.offered", "work-order.assigned"})

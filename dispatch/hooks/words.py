@@ -20,7 +20,7 @@ NAME_MARK: Final = "\ue000"
 _FIELDS: Final = (
     "display_no work_order_id urgency trade place room words technician accept_by arrive_by resolve_by promise "
     "expires state reason level cause clock owner time_left count drill name until next_at "
-    "advice steps calls"
+    "advice steps calls answer where_instead"
 )
 FIELDS: Final = frozenset(_FIELDS.split())
 """What a template may name."""
@@ -129,6 +129,8 @@ def values_of(kind: str, data: Data, order: Order | None, policy: Policy, locale
         "count": data.get("count"),
         "next_at": _moment((data.get("next_rung") or {}).get("at"), zone, locale),
         "drill": {"zh": "演练", "en": "drill"}[locale] if data.get("drill") or (order and order.drill) else None,
+        "answer": data.get("answer"),
+        "where_instead": data.get("where_instead"),
         "name": NAME_MARK,
         **_plan(data.get("plan"), locale),
     }

@@ -82,15 +82,17 @@ def leave(draft: Draft, order: Order, reason: str) -> Order:
 
 
 def follow_lead(draft: Draft, lead_id: str, data: Data) -> None:
-    """After an action on a lead: its end is the end of those that it speaks for, or sets them free."""
+    """After an action on a lead: its end is the end of those that it speaks for, or sets them free.
+
+    What was reported after the work was done, or stands still for a reason of its own, is not explained by it.
+    """
     lead = draft.known(lead_id)
     if lead.state != "completed" and not lead.is_final:
         return
     waiting = [one.id for one in draft.territory.orders.values() if one.incident_id == lead_id]
     for child in sorted((draft.known(one) for one in waiting), key=priority):
-        if child.incident_id != lead_id or child.state != "open":
-            continue
-        if lead.state == "completed":
+        explained = lead.state == "completed" and child.state == "open" and child.reported_at <= fact_time(draft, data)
+        if explained:
             _complete(draft, child, lead, data)
         else:
             leave(draft, child, lead.state)

@@ -13,6 +13,7 @@ from dispatch.rules.findings import NAMES_SHOWN, Finding, Path, must_be_known, t
 from dispatch.rules.geometry import crossing_edges
 from dispatch.rules.names import NAMED_KINDS, plain_name
 from dispatch.rules.policy import fits
+from dispatch.rules.triage_model import shipped
 
 Check = Callable[[PolicyDocument], "Iterator[Finding]"]
 
@@ -38,13 +39,15 @@ def is_time_zone(name: str) -> bool:
 
 
 def check_site(document: PolicyDocument) -> Iterator[Finding]:
-    """The default territory exists, the time zone is known, no territory is named twice."""
+    """The default territory exists, the time zone is known, no territory is named twice, letters are of known kinds."""
     ids = [each.id for each in document.territories]
     if missing := unknown(("site", "default_territory"), "territory", document.site.default_territory, ids):
         yield missing
     if not is_time_zone(document.site.timezone):
         yield _bad_zone(("site", "timezone"), document.site.timezone)
     yield from twice(((("territories", n, "id"), name) for n, name in enumerate(ids)), "territory id")
+    for kind in document.site.letters:
+        yield from must_be_known(("site", "letters", kind), "kind", kind, document.site.kinds)
 
 
 def check_areas(document: PolicyDocument) -> Iterator[Finding]:
@@ -169,9 +172,9 @@ def check_trades(document: PolicyDocument) -> Iterator[Finding]:
 
 
 def check_plans(document: PolicyDocument) -> Iterator[Finding]:
-    """No plan is named twice, each can be chosen, and the hazards are those that the lexicon knows."""
+    """No plan is named twice, each can be chosen, and somebody, the lexicon or the model, tells its hazards."""
     yield from twice(((("plans", n, "id"), plan.id) for n, plan in enumerate(document.plans)), "plan id")
-    hazards = {words.hazard for words in document.lexicon.emergencies.values()}
+    hazards = {*(words.hazard for words in document.lexicon.emergencies.values()), *shipped().hazards}
     places: list[tuple[Path, str]] = []
     for number, plan in enumerate(document.plans):
         places += [(("plans", number, "hazards", at), name) for at, name in enumerate(plan.hazards)]

@@ -14,7 +14,7 @@ import msgspec
 from dispatch.models.policy import URGENCIES
 from dispatch.rules.policy import Policy
 from dispatch.rules.state import Requirement
-from dispatch.rules.triage_blend import Weighed, felt_trade, heard_kind, is_calm, is_felt, site_trade, weigh
+from dispatch.rules.triage_blend import Weighed, felt_trade, heard_kind, is_calm, is_denied, is_felt, site_trade, weigh
 from dispatch.rules.triage_model import Prediction, shipped
 from dispatch.rules.words import Hit, WordIndex, fold
 
@@ -250,7 +250,10 @@ def _urgency(
     heard: Prediction | None,
     evidence: list[str],
 ) -> str:
-    """A hazard decides; else the most urgent of words, hint and reach; else the model. `low` if nothing says more."""
+    """A hazard decides; else the most urgent of words, hint and reach; else the model.
+
+    The model reads pieces and not who denies what: a text that denies an emergency is normal if no word says more.
+    """
     if any(each in known for each in hazards):
         return "emergency"
     said = [
@@ -266,7 +269,9 @@ def _urgency(
     if impact in _WIDE_IMPACTS:
         said.append(("urgent", "impact"))
     if not said:
-        return "normal" if heard is None else _MODEL_URGENCY.get(heard.urgency, heard.urgency)
+        if heard is None or is_denied(alarms):
+            return "normal"
+        return _MODEL_URGENCY.get(heard.urgency, heard.urgency)
     urgency, _ = min(said, key=lambda each: URGENCIES.index(each[0]))
     evidence += [f"{word}→{name}" for name, word in said if name == urgency]
     return urgency

@@ -4,7 +4,7 @@
 |---|---|---|---|
 | trade | the site's own words | what words, form and channel point to, weighed with the model | the front desk |
 | emergency | the lexicon's words, not denied, unless the model is sure that all is well | the model | none |
-| urgency | hazards, words, hints, reach | the model | normal |
+| urgency | hazards, words, hints, reach | the model, unless an emergency is denied | normal |
 | kind | what the channel says, if it says more than repair | repair, if a craft is found | the model |
 """
 
@@ -104,8 +104,13 @@ def is_calm(heard: Prediction) -> bool:
 
 def is_felt(heard: Prediction, alarms: Sequence[Hit]) -> bool:
     """Whether it is an emergency to the model alone; a text that denies one has to sound more like one."""
+    return heard.alarm > (DENIED_ABOVE if is_denied(alarms) else ALARM_ABOVE)
+
+
+def is_denied(alarms: Sequence[Hit]) -> bool:
+    """Whether the text names emergencies only to deny them."""
     named = [hit.negated for hit in alarms if any(mark.kind == "emergency" for mark in hit.word.marks)]
-    return heard.alarm > (DENIED_ABOVE if named and all(named) else ALARM_ABOVE)
+    return bool(named) and all(named)
 
 
 def felt_trade(policy: Policy, heard: Prediction, trade: str | None) -> str | None:

@@ -133,6 +133,11 @@ class Model:
         self._gram_of = np.array([no_gram, *(min(number, no_gram) for number in range(len(names)))], np.intp)
         self._word_of = np.array([no_word, *(word_at.get(name, no_word) for name in names)], np.intp)
 
+    @property
+    def hazards(self) -> tuple[str, ...]:
+        """The hazards that it can name."""
+        return self._answers["hazard"]
+
     def predict(self, folded: str) -> Prediction:
         """Judge one text, as :func:`dispatch.rules.words.fold` leaves it; never fails."""
         return self.predict_all((folded,))[0]

@@ -79,6 +79,8 @@ def test_the_folder_that_ships_is_read(tmp_path):
         ("reasons.yaml", "releases_assignee: true", "releases_assignee: often", 0, "got 'often'", "true or false"),
         ("reasons.yaml", ", en: Waiting for parts", "", 0, "'en' is missing", "the key 'en'"),
         ("lexicon.yaml", "    trade: gas", "    trade: gaz", 0, "unknown trade 'gaz'", "mean 'gas'"),
+        ("site.yaml", "  complaint: {", "  komplaint: {", 0, "unknown kind 'komplaint'", "mean 'complaint'"),
+        ("matching.yaml", "trades: [plumbing", "trades: [plumbink", 0, "unknown trade 'plumbink'", "mean 'plumbing'"),
         ("plans.yaml", "hazards: [gas]", "hazards: [gaz]", 0, "unknown hazard 'gaz'", "mean 'gas'"),
         ("plans.yaml", "hazards: [fire]", "hazards: [gas]", 0, "hazard of a plan 'gas' occurs twice", "its own"),
         ("plans.yaml", "- id: fire", "- id: gas", 0, "plan id 'gas' occurs twice", "its own"),
@@ -122,6 +124,13 @@ def test_a_missing_file_is_named(tmp_path, file):
     [found] = errors_of(folder)
     assert (found.file, found.line, found.what) == (file, None, "the file is missing")
     assert "config" in found.expected
+
+
+@pytest.mark.parametrize("file", sorted(OPTIONAL))
+def test_a_file_that_may_be_missing_is_not_missed(tmp_path, file):
+    folder, _ = copy(tmp_path)
+    (folder / file).unlink()
+    assert load_config(folder).document.plans == ()
 
 
 @pytest.mark.parametrize("content", ["", "# nothing but a comment\n", "---\n"])

@@ -85,15 +85,18 @@ def test_an_emergency_overrides_all_else(text, trade, hazard):
         "There is no smell of gas",
         "I did not see any smoke or flames",
         "Nobody is trapped, but the lift does not move",
-        "烟雾报警器该换电池了",
-        "火灾报警器误报",
-        "smoke detector is chirping",
     ],
 )
 def test_a_denied_emergency_is_none(text):
     judged = judge(text)
-    assert judged.urgency != "emergency"
-    assert judged.hazards == ()
+    assert (judged.urgency, judged.hazards) == ("normal", ())
+
+
+@pytest.mark.parametrize("text", ["烟雾报警器该换电池了", "火灾报警器误报", "smoke detector is chirping"])
+def test_a_device_that_warns_of_an_emergency_is_none(text):
+    judged = judge(text)
+    assert judged.urgency in {"normal", "low"}
+    assert (judged.trade, judged.hazards) == ("fire_safety", ())
 
 
 @pytest.mark.parametrize(

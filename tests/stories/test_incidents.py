@@ -89,6 +89,27 @@ def test_when_the_lead_ends_otherwise_the_others_are_on_their_own_again(day, act
     assert {day.order(one).state for one in rest} == {"assigned"}
 
 
+def test_one_that_stands_still_for_a_reason_of_its_own_is_free_when_the_lead_is_done(day):
+    lead, *rest = reports(day, 6)
+    day.act("hold", rest[0], by="dora", role="dispatcher", reason="parts")
+    day.act("complete", lead, by=day.order(lead).active_legs()[0].technician_id)
+    assert (day.order(rest[0]).state, day.order(rest[0]).incident_id) == ("on_hold", None)
+    day.act("resume", rest[0], by="dora", role="dispatcher")
+    assert day.order(rest[0]).state == "assigned"
+
+
+def test_one_reported_after_the_work_was_done_is_not_explained_by_it(day):
+    lead, *rest = reports(day, 6)
+    done = day.now
+    day.advance(minutes=2)
+    late = reports(day, 1, first=6)[0]
+    assert day.order(late).incident_id == lead
+    technician = day.order(lead).active_legs()[0].technician_id
+    day.act("complete", lead, by=technician, at=done, after_the_fact={"reason": "cellar"})
+    assert {day.order(one).state for one in rest} == {"completed"}
+    assert (day.order(late).state, day.order(late).incident_id) == ("assigned", None)
+
+
 def test_one_that_does_not_belong_is_taken_out_and_matched(day):
     lead, *rest = reports(day, 6)
     day.act("unmerge", rest[0], by="dora", role="dispatcher")

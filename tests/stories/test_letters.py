@@ -1,10 +1,15 @@
 """Complaints, suggestions and inquiries: answered by somebody who is not concerned, and never lost."""
 
+from pathlib import Path
+
 import pytest
 
+from dispatch.config import load_config, load_hooks
+from dispatch.hooks.words import render, values_of
 from dispatch.testing import Day
 from tests.rules.small_policy import DOCUMENT, small_policy
 
+CONFIG = Path(__file__).resolve().parents[2] / "config"
 MONITOR = {"kind": "role", "id": "quality_monitor"}
 SITE = {**DOCUMENT["site"], "letters": {"complaint": MONITOR, "inquiry": {"kind": "role", "id": "front_desk"}}}
 
@@ -48,6 +53,17 @@ def test_it_is_looked_into_answered_accepted_and_filed(day):
     assert day.order(order).owner.id == "requester"
     day.act("confirm", order, by="reporter")
     assert day.order(order).state == "closed"
+
+
+@pytest.mark.parametrize("locale", ["zh", "en"])
+def test_the_shipped_words_tell_the_writer_the_answer(day, locale):
+    policy = load_config(CONFIG)
+    order = complaint(day)
+    day.act("answer", order, by="quin", role="quality_monitor", text="We have spoken to her.")
+    data = day.last("work-order.answered").data
+    words = getattr(load_hooks(CONFIG, policy).templates["answered"], locale)
+    _title, text = render(words, values_of("work-order.answered", data, day.order(order), policy, locale))
+    assert text.startswith("We have spoken to her.")
 
 
 def test_an_answer_that_does_not_satisfy_is_looked_into_again(day):
