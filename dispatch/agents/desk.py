@@ -74,6 +74,7 @@ class Desk:
         """See Keeper: load, fold the log's tail, publish the outbox; the positions to go on from."""
         await self.policies.refresh()
         version = self.policies.latest.version
+        run = await patiently(self.store.run)
         keys = [TerritoryKey(self.tenant, one) for one in self.policies.territories]
         mine = [key for key in keys if self.lane_of(str(key)) == number]
         loaded = [await patiently(partial(self.store.load, key)) for key in mine]
@@ -97,6 +98,7 @@ class Desk:
             await patiently(lambda: self.store.begin(str(number), HELD, ()))
         careful_to = {topic: end for topic, (_first, end) in bounds.items()} if last is not None else {}
         self.lanes[number] = Lane(number, held, dict(offsets), last, careful_to)
+        await patiently(lambda: self.store.vouch(str(number), run))
         log.info("lane taken", lane=number, territories=len(held), caught_up=len(behind), offsets=offsets)
         return offsets
 
@@ -111,12 +113,14 @@ class Desk:
         lane = self.lanes.get(number)
         if lane is None:
             return
+        run = await patiently(self.store.run)
         keys = list(lane.territories)
         fences = await patiently(lambda: self.store.fences(keys))
         for key, fence in zip(keys, fences, strict=True):
             if fence != lane.territories[key].fence:
                 msg = f"the store has {key} at {fence[0]}, this lane at {lane.territories[key].fence[0]}"
                 raise Fenced(msg)
+        await patiently(lambda: self.store.vouch(str(number), run))
 
     # the five verbs -------------------------------------------------------------------------------------------
 

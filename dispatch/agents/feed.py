@@ -10,6 +10,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -55,7 +56,7 @@ class Keeper(Protocol):
         """Forget a lane that another worker may own by now."""
 
     async def check(self, lane: int) -> None:
-        """Look whether an idle lane is still what the store has; raise Conflict when it is not."""
+        """Look, every now and then, whether a lane is still what the store has; raise Conflict when it is not."""
 
 
 class _Lane:
@@ -277,13 +278,14 @@ class Feed(Service):
     async def _pass_on(self, lane: _Lane) -> None:
         consumer = self._consumer()
         channel = self.channels[lane.number]
+        check_at_s = time.monotonic() + CHECK_EVERY_S
         while self.lanes.get(lane.number) is lane:
-            try:
-                async with asyncio.timeout(CHECK_EVERY_S):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(check_at_s - time.monotonic()):
                     await lane.wake.wait()
-            except TimeoutError:
+            if time.monotonic() >= check_at_s:  # busy lanes too: not all of their territories are
                 await self.keeper.check(lane.number)
-                continue
+                check_at_s = time.monotonic() + CHECK_EVERY_S
             records = lane.take_records(self.settings.batch_records)
             if not records:
                 continue

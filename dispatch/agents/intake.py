@@ -33,8 +33,8 @@ from dispatch.timing import Clock
 from dispatch.topics import COMMANDS, COMMANDS_URGENT
 
 log = get_log("intake")
-COMES_BACK_WITHIN_S = 20.0
-"""A session that times out, and the folding of the log's tail."""
+COMES_BACK_WITHIN_S = 60.0
+"""A session that times out, and the folding of the log's tail; a lane that is stopped for longer holds up nobody."""
 ASKED_AGAIN_S = 0.5
 _T = TypeVar("_T")
 
@@ -68,6 +68,7 @@ class Intake:
         self.reader = Reader(tenant, policies, future_tolerance_s)
         self.steps = steps
         self._ways: dict[str, tuple[str, str, int, bytes]] = {}
+        self._wait_until_s: float | None = None
 
     async def take(self, _lane: int, _consumer: AIOKafkaConsumer) -> Mapping[str, int]:
         """See Keeper: intake goes on from the group's commit."""
@@ -154,12 +155,21 @@ class Intake:
         return subjects, routes | await self._come_back([one for one in known if one not in routes])
 
     async def _come_back(self, unknown: list[str]) -> dict[str, str]:
-        """Routes that a store has lost with its tail: they are back as soon as their lanes have been taken again."""
+        """Routes that a store has lost with its tail: they are back when every lane has vouched for this run of it."""
         found: dict[str, str] = {}
-        while unknown and self.store.may_have_lost(COMES_BACK_WITHIN_S):
-            await asyncio.sleep(ASKED_AGAIN_S)
+        lanes = sorted({str(self.lane_of(f"{self.tenant}:{one}")) for one in self.policies.territories})
+        while unknown:
+            whole = await patiently(partial(self.store.vouched, lanes))
             found |= await patiently(partial(self.store.routes, self.tenant, unknown))
             unknown = [one for one in unknown if one not in found]
+            if whole:
+                self._wait_until_s = None
+                break
+            if self._wait_until_s is None:
+                self._wait_until_s = time.monotonic() + COMES_BACK_WITHIN_S
+            if time.monotonic() > self._wait_until_s:
+                break
+            await asyncio.sleep(ASKED_AGAIN_S)
         return found
 
     def _decide(self, drafts: Sequence[Draft], subjects: Mapping[str, str], routes: Mapping[str, str]) -> list[Record]:

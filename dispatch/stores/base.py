@@ -121,6 +121,12 @@ class LaneStore(Protocol):
     async def settle(self, lane: str) -> None:
         """Forget the attempt: whoever held the lane has ended well."""
 
+    async def run(self) -> str:
+        """The name of this run of the store; each other one may have lost the last writes before it."""
+
+    async def vouch(self, lane: str, run: str) -> None:
+        """Write down that the lane has found all of its state in this run of the store, or put it back."""
+
     async def known_fact(self, name: str) -> str | None:
         """A fact, if it is recorded."""
 
@@ -150,8 +156,8 @@ class EdgeStore(Protocol):
     async def routes(self, tenant: str, ids: Sequence[str]) -> dict[str, str]:
         """The routes that are known."""
 
-    def may_have_lost(self, within_s: float) -> bool:
-        """Whether the store was away not longer ago than this: what it has lost may be on its way back from the log."""
+    async def vouched(self, lanes: Sequence[str]) -> bool:
+        """Whether each lane has vouched for this run of the store; else routes that it lost may yet come back."""
 
     async def person(self, tenant: str, subject_id: str) -> bytes | None:
         """The details of a subject; None when unknown or erased."""

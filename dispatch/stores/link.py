@@ -5,7 +5,6 @@ awaits several times for each answer, which costs a worker of small batches more
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -107,7 +106,6 @@ class Link:
         self._connection: Any = None
         self._wire: _Wire | None = None
         self._connecting = asyncio.Lock()
-        self._made_anew_s: float | None = None
 
     async def call(self, *commands: tuple[Any, ...]) -> list[Any]:
         """The replies to the commands; an error reply stands in its place, as an exception.
@@ -121,10 +119,6 @@ class Link:
             wire = await self._connect()
         return await wire.send(commands)
 
-    def made_anew_within(self, s: float) -> bool:
-        """Whether the connection was lost and made again not longer ago than this."""
-        return self._made_anew_s is not None and time.monotonic() - self._made_anew_s < s
-
     async def _connect(self) -> _Wire:
         async with self._connecting:
             if self._wire is not None and not self._wire.broken:
@@ -134,6 +128,5 @@ class Link:
                 await old.disconnect(nowait=True)
                 await self._pool.release(old)
             self._connection = await self._pool.get_connection()
-            self._made_anew_s = time.monotonic() if self._wire is not None else None
             self._wire = _Wire(self._connection._writer.transport)  # noqa: SLF001 -- redis-py has no other way to it
             return self._wire

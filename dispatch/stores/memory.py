@@ -46,6 +46,7 @@ class MemoryStore:
         self._kept: dict[TerritoryKey, _Kept] = {}
         self._attempts: dict[str, Attempt] = {}
         self._facts: dict[str, str] = {}
+        self._vouched: dict[str, str] = {}
         self._routes: dict[tuple[str, str], str] = {}
         self._subjects: dict[tuple[str, str], str] = {}
         self._people: dict[tuple[str, str], bytes] = {}
@@ -136,6 +137,14 @@ class MemoryStore:
         """See LaneStore."""
         self._attempts.pop(lane, None)
 
+    async def run(self) -> str:
+        """See LaneStore: there is but one."""
+        return "memory"
+
+    async def vouch(self, lane: str, run: str) -> None:
+        """See LaneStore."""
+        self._vouched[lane] = run
+
     async def known_fact(self, name: str) -> str | None:
         """See LaneStore."""
         return self._facts.get(name)
@@ -167,9 +176,9 @@ class MemoryStore:
         """See EdgeStore."""
         return {one: self._routes[tenant, one] for one in ids if (tenant, one) in self._routes}
 
-    def may_have_lost(self, within_s: float) -> bool:  # noqa: ARG002 -- as its twin
-        """See EdgeStore: memory loses nothing while it is there."""
-        return False
+    async def vouched(self, lanes: Sequence[str]) -> bool:
+        """See EdgeStore."""
+        return {self._vouched.get(lane) for lane in lanes} <= {await self.run()}
 
     async def person(self, tenant: str, subject_id: str) -> bytes | None:
         """See EdgeStore."""

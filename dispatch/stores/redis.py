@@ -186,6 +186,15 @@ class RedisStore:
         """See LaneStore."""
         await self._redis.delete(f"{{lane:{lane}}}:attempt")
 
+    async def run(self) -> str:
+        """See LaneStore."""
+        (told,) = await self._ask(("INFO", "server"))
+        return _run_id(told)
+
+    async def vouch(self, lane: str, run: str) -> None:
+        """See LaneStore."""
+        await self._ask(("SET", f"{{lane:{lane}}}:vouched", run))
+
     async def known_fact(self, name: str) -> str | None:
         """See LaneStore."""
         found = await self._redis.get(f"fact:{name}")
@@ -229,9 +238,10 @@ class RedisStore:
         """See EdgeStore."""
         return (await self.look_up(tenant, {}, {}, ids))[1]
 
-    def may_have_lost(self, within_s: float) -> bool:
+    async def vouched(self, lanes: Sequence[str]) -> bool:
         """See EdgeStore."""
-        return self._link.made_anew_within(within_s)
+        told, *runs = await self._ask(("INFO", "server"), *(("GET", f"{{lane:{lane}}}:vouched") for lane in lanes))
+        return {run and run.decode() for run in runs} <= {_run_id(told)}
 
     async def person(self, tenant: str, subject_id: str) -> bytes | None:
         """See EdgeStore."""
@@ -273,6 +283,12 @@ class RedisStore:
         """See NotifyStore."""
         found: bytes | None = await self._redis.get(f"note:{name}")
         return found
+
+
+def _run_id(info: bytes) -> str:
+    """What a Redis names itself by in ``INFO server``: another name each time that it starts."""
+    lines = dict(line.partition(":")[::2] for line in info.decode().splitlines())
+    return lines["run_id"]
 
 
 def _by_territory(wanted: Sequence[tuple[TerritoryKey, str]]) -> dict[TerritoryKey, list[str]]:

@@ -6,13 +6,9 @@ import pytest
 
 from dispatch.agents.rebuild import rebuild
 from dispatch.stores.redis import connect
-from dispatch.topics import WORK_ORDERS
+from dispatch.topics import DEAD_LETTERS, WORK_ORDERS
 from tests.recovery.support import NORTH, SOUTH, assert_each_opened_once, assert_goes_on, some_work, staffed, state_of
-from tests.support.engine import (
-    Engine,
-    store_of,
-    token,
-)
+from tests.support.engine import Engine, store_of, token
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -129,6 +125,36 @@ async def test_i8_a_rolled_back_store_has_the_same_hash_as_soon_as_its_lanes_are
                 await asyncio.sleep(0.1)
     await desk.stop()
     assert await state_of(settings) == before
+
+
+async def test_an_action_on_an_order_that_the_store_has_lost_waits_for_its_lane(settings, client):
+    engine = Engine(settings)
+    await engine.start()
+    await staffed(client)
+    await engine.stop()
+    redis = connect(settings.redis)
+    old = await copy_of(redis)
+    await engine.start()
+    offer = await client.offered(await client.report())
+    await client.quiet()
+    await engine.stop()
+
+    await restore(redis, old)
+    assert await redis.delete(f"route:{{campus}}:{offer.subject}")
+    async for name in redis.scan_iter("{lane:*}:vouched"):
+        await redis.set(name, "the run before the store was cut")
+    await redis.aclose()
+    intake, desk = Engine(settings, roles=("intake",)), Engine(settings, roles=("desk",))
+    await intake.start()
+    await client.act("accept", offer.subject, (offer.data["technician_id"], "technician"))
+    await asyncio.sleep(2)
+    await desk.start()
+    try:
+        await client.event("work-order.accepted", of=offer.subject, within_s=30)
+        assert not [one for one in client.seen if one.topic == DEAD_LETTERS]
+    finally:
+        await intake.stop()
+        await desk.stop()
 
 
 def fences_in_log(client):

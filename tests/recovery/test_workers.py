@@ -7,10 +7,7 @@ import pytest
 
 from dispatch.stores.redis import connect
 from tests.recovery.support import a_steady_stream, assert_each_opened_once, staffed, state_of
-from tests.support.engine import (
-    PARTITIONS,
-    Engine,
-)
+from tests.support.engine import PARTITIONS, Engine
 from tests.support.worker import WorkerProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

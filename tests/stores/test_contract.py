@@ -694,12 +694,15 @@ async def test_a_note_is_written_over_and_tells_what_it_was(store, tenant):
     assert await store.noted(f"{tenant}:n") == b"two"
 
 
-async def test_a_store_that_was_away_says_so_for_a_while(client, tenant):
-    store = RedisStore(client)
-    await store.routes(tenant, ["a"])
-    assert not store.may_have_lost(60)
-    await client.connection_pool.disconnect()
-    await asyncio.sleep(0.1)
-    await store.routes(tenant, ["a"])
-    assert store.may_have_lost(60)
-    assert not store.may_have_lost(0)
+async def test_a_run_is_vouched_for_when_every_lane_has_done_so(store, tenant):
+    lanes = [f"{tenant}-{number}" for number in range(2)]
+    run = await store.run()
+    assert await store.run() == run
+    assert not await store.vouched(lanes)
+    await store.vouch(lanes[0], run)
+    assert not await store.vouched(lanes)
+    await store.vouch(lanes[1], "another")
+    assert not await store.vouched(lanes)
+    await store.vouch(lanes[1], run)
+    assert await store.vouched(lanes)
+    assert await store.vouched([])
