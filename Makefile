@@ -41,7 +41,7 @@ up: ## Kafka, Redis, a worker, Prometheus and Grafana in Docker
 
 lock: .venv/.installed ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-annotate --all-extras -o requirements.lock pyproject.toml
+		--no-header --no-annotate --all-extras -o requirements.lock pyproject.toml
 
 clean: ## remove what was built; data in .dispatch stay
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

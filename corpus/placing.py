@@ -1,11 +1,11 @@
 """Reads the texts that name a place (``corpus/README.md`` says how they are written), and the sites they speak of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from corpus.reading import SPLITS, CorpusError
+from corpus.reading import SPLITS, told
 
 FOLDER = Path(__file__).parent / "places"
 SITES = ("demo", "river")
@@ -35,31 +35,12 @@ def placed(folder: Path = FOLDER) -> Iterator[Placed]:
     """All texts, file by file in order of name.
 
     Raises:
-        CorpusError: at the first line that cannot be read.
+        corpus.reading.CorpusError: at the first line that cannot be read.
     """
-    for path in sorted(folder.glob("*.txt")):
-        settings = {"site": "", "split": ""}
-        style = ""
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            try:
-                if line.startswith("@"):
-                    _set(settings, line)
-                elif line.startswith("##"):
-                    style = line[2:].strip()
-                elif line and not line.startswith("#"):
-                    yield _placed(line, f"{path.stem}-{number}", settings, style)
-            except (KeyError, ValueError) as error:
-                raise CorpusError(f"{path.name}:{number}: {error}") from error
+    return told(folder, {"site": "", "split": ""}, {"site": SITES, "split": SPLITS}, _placed)
 
 
-def _set(settings: dict[str, str], line: str) -> None:
-    name, _, value = line[1:].partition(" ")
-    if value not in {"site": SITES, "split": SPLITS}[name]:
-        raise ValueError(f"no setting {line}")
-    settings[name] = value
-
-
-def _placed(line: str, name: str, settings: dict[str, str], style: str) -> Placed:
+def _placed(line: str, name: str, settings: Mapping[str, str], style: str) -> Placed:
     marks, _, text = line.partition(" | ")
     said: dict[str, str] = {}
     form = {}

@@ -1,13 +1,15 @@
 """Reads the corpus: cores as they are written (``corpus/README.md`` says how)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 FOLDER = Path(__file__).parent
 OUT_OF_SCOPE = "out_of_scope"
 URGENCIES = {"e": "emergency", "u": "urgent", "n": "normal", "l": "low"}
 SPLITS = ("open", "test")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,34 +43,42 @@ def cores(folder: Path = FOLDER / "cores") -> Iterator[Core]:
     Raises:
         CorpusError: at the first line that cannot be read.
     """
+    return told(folder, {"trade": "", "phenomenon": "plain", "split": "open"}, {"split": SPLITS}, _core)
+
+
+def told(
+    folder: Path,
+    defaults: Mapping[str, str],
+    allowed: Mapping[str, Sequence[str]],
+    made: Callable[[str, str, Mapping[str, str], str], T],
+) -> Iterator[T]:
+    """What ``made`` makes of each line (its text, its id, the settings above it, its voice), file by file.
+
+    A line ``@name value`` sets one of ``defaults`` for the rest of its file, to one of the values ``allowed``, if any.
+    """
     for path in sorted(folder.glob("*.txt")):
-        yield from _file(path)
+        settings, voice = dict(defaults), ""
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            text = line.strip()
+            try:
+                if text.startswith("@"):
+                    _set(settings, allowed, text)
+                elif text.startswith("##"):
+                    voice = text[2:].strip()
+                elif text and not text.startswith("#"):
+                    yield made(text, f"{path.stem}-{number}", settings, voice)
+            except (KeyError, ValueError) as error:
+                raise CorpusError(f"{path.name}:{number}: {error}") from error
 
 
-def _file(path: Path) -> Iterator[Core]:
-    settings = {"trade": "", "phenomenon": "plain", "split": "open"}
-    voice = ""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        text = line.strip()
-        try:
-            if text.startswith("@"):
-                _set(settings, text)
-            elif text.startswith("##"):
-                voice = text[2:].strip()
-            elif text and not text.startswith("#"):
-                yield _core(text, f"{path.stem}-{number}", settings, voice)
-        except (KeyError, ValueError) as error:
-            raise CorpusError(f"{path.name}:{number}: {error}") from error
-
-
-def _set(settings: dict[str, str], line: str) -> None:
-    name, _, value = line[1:].partition(" ")
-    if name not in settings or (name == "split" and value.strip() not in SPLITS):
+def _set(settings: dict[str, str], allowed: Mapping[str, Sequence[str]], line: str) -> None:
+    name, _, value = (part.strip() for part in line[1:].partition(" "))
+    if name not in settings or value not in allowed.get(name, (value,)):
         raise ValueError(f"no setting {line}")
-    settings[name] = value.strip()
+    settings[name] = value
 
 
-def _core(line: str, name: str, settings: dict[str, str], voice: str) -> Core:
+def _core(line: str, name: str, settings: Mapping[str, str], voice: str) -> Core:
     code, _, rest = line.partition(" ")
     said = {"=": settings["trade"], "+": "", "!": "", "^": "repair", "#": "1"}
     while rest and rest[0] in said:

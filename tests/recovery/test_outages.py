@@ -23,20 +23,11 @@ async def test_redis_may_be_away_and_nothing_is_lost_or_doubled(own, settings, c
             await asyncio.sleep(away_s)
             await asyncio.to_thread(own.start_redis)
         else:
-            _signal(own.redis_pid, signal.SIGSTOP)
+            os.kill(own.redis_pid, signal.SIGSTOP)
             await asyncio.sleep(away_s)
-            _signal(own.redis_pid, signal.SIGCONT)
+            os.kill(own.redis_pid, signal.SIGCONT)
         await asyncio.sleep(1)
-    for request_id in published:
-        await client.offered(request_id, within_s=30)
-    assert not engine.app.crashed
-    await client.quiet()
-    assert_each_opened_once(client, published)
-    await state_of(settings)
-
-
-def _signal(pid, number):
-    os.kill(pid, number)
+    await all_well(settings, client, engine, published, within_s=30)
 
 
 @pytest.mark.parametrize("away_s", [5, pytest.param(60, marks=pytest.mark.slow)])
@@ -48,8 +39,12 @@ async def test_kafka_may_be_away_and_nothing_is_lost_or_doubled(own, settings, c
         await asyncio.sleep(away_s)
         await asyncio.to_thread(own.start_kafka)
         await asyncio.sleep(1)
+    await all_well(settings, client, engine, published, within_s=60)
+
+
+async def all_well(settings, client, engine, published, within_s):
     for request_id in published:
-        await client.offered(request_id, within_s=60)
+        await client.offered(request_id, within_s=within_s)
     assert not engine.app.crashed
     await client.quiet()
     assert_each_opened_once(client, published)
