@@ -47,11 +47,12 @@ FILES: Final = {
     "incidents": "matching.yaml",
     "reasons": "reasons.yaml",
     "lexicon": "lexicon.yaml",
+    "urgency": "urgency.yaml",
     "plans": "plans.yaml",
 }
 """Each part of the policy document, and its file; ``duplicates`` and ``incidents`` are keys of ``matching.yaml``."""
 
-OPTIONAL: Final = frozenset({"plans.yaml"})
+OPTIONAL: Final = frozenset({"plans.yaml", "urgency.yaml"})
 """Files that a folder may be without."""
 
 ROSTER_FILE: Final = "roster.yaml"

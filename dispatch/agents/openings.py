@@ -11,6 +11,7 @@ from dispatch.rules.policy import Policy
 from dispatch.rules.state import Data, text_of, whole_ms
 from dispatch.rules.triage import Classification, classify
 from dispatch.rules.triage_model import Prediction
+from dispatch.rules.urgency import Context, in_context
 
 
 def written(moment: datetime) -> str:
@@ -56,8 +57,23 @@ class Report:
             origin=request.origin or "reactive",
             heard=heard,
         )
+        verdict = in_context(policy, verdict, f"{text}\n{self.said_beside()}", self._context(place))
         location = self._location(place)
         return _opening(request, self.request_id, text, location, verdict, self.reported_at), place.territory
+
+    def said_beside(self) -> str:
+        """What the request says of its place in words of its own."""
+        told = self.request.location
+        return "\n".join(filter(None, (told.building, told.room, told.note))) if told else ""
+
+    def _context(self, place: Place) -> Context:
+        people = (self.request.reporter, self.request.on_behalf_of)
+        return Context(
+            territory=place.territory,
+            area_path=place.area_path,
+            reported_at=self.reported_at,
+            vulnerable=any(one is not None and bool(one.vulnerable) for one in people),
+        )
 
     def _location(self, place: Place) -> Data:
         location, name = facts_of(place), self.request.reporter.name

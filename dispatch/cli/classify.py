@@ -23,6 +23,7 @@ from dispatch.rules.policy import Policy
 from dispatch.rules.promises import new_clocks
 from dispatch.rules.state import Clock, text_of
 from dispatch.rules.triage import Classification, classify
+from dispatch.rules.urgency import Context, in_context
 from dispatch.settings import Settings
 
 _PLACE = ("territory", "area_id", "building", "floor", "room", "asset_id")
@@ -51,10 +52,18 @@ dispatch classify --in reports.csv --out verdicts.csv"""
 @click.option("--hazard", "hazards", multiple=True, help="A hazard that was named; may be repeated.")
 @click.option("--impact", type=click.Choice(get_args(Impact)), help="How far it reaches.")
 @click.option("--kind", default="repair", show_default=True, help="The kind of request.")
+@click.option("--vulnerable", is_flag=True, help="Whoever reports needs special care.")
 @as_json
 @with_settings("config")
 def command(
-    settings: Settings, text: str | None, source: Path | None, target: Path | None, *, as_json: bool, **said: Any
+    settings: Settings,
+    text: str | None,
+    source: Path | None,
+    target: Path | None,
+    *,
+    vulnerable: bool,
+    as_json: bool,
+    **said: Any,
 ) -> None:
     """Say what trade and urgency TEXT gets (- reads it from standard input), where it is, and what it is promised.
 
@@ -73,6 +82,8 @@ def command(
     place = locate(policy, known, text)
     verdict = classify(policy, text=text, **said)
     now = clock_of(settings).now()
+    context = Context(territory=place.territory, area_path=place.area_path, reported_at=now, vulnerable=vulnerable)
+    verdict = in_context(policy, verdict, f"{text}\n{known['building'] or ''}\n{known['room'] or ''}", context)
     document = _document(policy, place, verdict, now)
     if as_json:
         print_json(document)

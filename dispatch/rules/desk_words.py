@@ -21,8 +21,8 @@ def reclassify(draft: Draft, order: Order, action: str, data: Data) -> None:
     changes: Data = {name: data[name] for name in SAID_OF_CLASS if data.get(name)}
     if data.get("requirements"):
         changes["requirements"] = known_needs(draft, data["requirements"])
-    elif data.get("trade") and data["trade"] != order.trade:
-        changes["requirements"] = needs_of(draft, data["trade"])
+    elif (trade := data.get("trade") or order.trade) and (trade != order.trade or data.get("hazards")):
+        changes["requirements"] = needs_of(draft, trade, hazards=changes.get("hazards", order.hazards))
     was_emergency = order.urgency == "emergency"
     order = _classify(draft, order, data, changes) if order.needs_triage else _change(draft, order, data, changes)
     if order.urgency == "emergency" and not was_emergency:

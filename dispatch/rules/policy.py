@@ -115,6 +115,12 @@ class Policy:
             return 0
         return rule.by_trade.get(trade, rule.window)
 
+    def certificates(self, trade: str, hazards: Iterable[str] = ()) -> tuple[str, ...]:
+        """What somebody needs for a task of the trade that has such hazards; KeyError if there is no such trade."""
+        tasks = self.document.lexicon.tasks
+        more = [each for name in hazards if name in tasks for each in tasks[name].certificates]
+        return tuple(dict.fromkeys((*self.trades[trade].certificates, *more)))
+
     def compiled(self, build: Callable[["Policy"], _T]) -> _T:
         """What ``build`` (a module-level function or class) makes of this policy, made once."""
         found = self._compiled.get(build)

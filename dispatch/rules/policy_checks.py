@@ -186,6 +186,27 @@ def check_plans(document: PolicyDocument) -> Iterator[Finding]:
         yield Finding(("plans", number), what, "hazards, or one such plan")
 
 
+def check_urgency(document: PolicyDocument) -> Iterator[Finding]:
+    """Rows name known things, hold for something in particular, and raise."""
+    rows = document.urgency
+    yield from twice(((("urgency", n, "id"), row.id) for n, row in enumerate(rows)), "row of urgency")
+    for number, row in enumerate(rows):
+        path: Path = ("urgency", number)
+        yield from _when(document, row.when, (*path, "when"))
+        for index, (start, end) in enumerate(row.hours):
+            if not start < end:
+                what = f"an interval of '{row.id}' ends before it starts"
+                yield Finding((*path, "hours", index), what, "two intervals for a night: 22:00-24:00, 00:00-06:00")
+        if row.since and row.until and row.until < row.since:
+            yield Finding((*path, "until"), f"'{row.id}' ends before it begins", f"a day from {row.since} on")
+        lesser = row.when.urgency or URGENCIES
+        if not any(URGENCIES.index(each) > URGENCIES.index(row.to) for each in lesser):
+            yield Finding((*path, "to"), f"'{row.id}' raises nothing", "more urgent than what `when` speaks of")
+        if row.model_fields_set <= {"id", "reason", "to"}:
+            what = f"'{row.id}' holds for every report"
+            yield Finding(path, what, "when, words, since, until, hours or vulnerable")
+
+
 def check_incidents(document: PolicyDocument) -> Iterator[Finding]:
     """The trades of incidents are of the catalogue."""
     for number, trade in enumerate(document.incidents.trades):
@@ -203,6 +224,7 @@ CHECKS: tuple[Check, ...] = (
     check_sla,
     check_sla_covers_all,
     check_matching,
+    check_urgency,
     check_plans,
     check_incidents,
 )

@@ -83,8 +83,8 @@ def promise_anew(draft: Draft, order: Order, reason: str) -> Order:
     return change_clocks(draft, order, "clock.started", changed, reason)
 
 
-def needs_of(draft: Draft, trade: str, count: int | None = None) -> list[Data]:
-    """What a task of the trade needs by the catalogue; Rejected ``unknown-trade``."""
+def needs_of(draft: Draft, trade: str, count: int | None = None, hazards: Iterable[str] = ()) -> list[Data]:
+    """What a task of the trade with such hazards needs by the catalogue; Rejected ``unknown-trade``."""
     known = draft.policy.document.trades.get(trade)
     if known is None:
         raise Rejected("unknown-trade", f"no trade {trade!r} in the catalogue", "trade")
@@ -92,7 +92,7 @@ def needs_of(draft: Draft, trade: str, count: int | None = None) -> list[Data]:
         {
             "trade": trade,
             "min_level": known.min_level,
-            "certificates": list(known.certificates),
+            "certificates": list(draft.policy.certificates(trade, hazards)),
             "count": count or known.count,
         }
     ]

@@ -135,14 +135,16 @@ def classify(
         _hint(policy, votes, trade_hint, evidence)
     if category:
         alarms += _category(policy, index, votes, category, evidence)
+    tasks = _tasks(alarms, evidence)
     planned = origin in _PLANNED_ORIGINS or kind == "preventive"
     said = None if planned else _heard(folded, heard)
     found, source = _trade(policy, votes, things, said)
     if planned:
         alarms = []
     emergency, named, felt = _danger(policy, alarms, said, found.trade, evidence)
-    told = tuple(dict.fromkeys((*hazards, *named))) if hazards or named else ()
-    urgency = "emergency" if named else _urgency(index.hazards, alarms, told, urgency_hint, impact, said, evidence)
+    told = tuple(dict.fromkeys((*hazards, *named, *tasks))) if hazards or named or tasks else ()
+    alarming = tuple(each for each in told if each not in policy.document.lexicon.tasks) if told else ()
+    urgency = "emergency" if named else _urgency(index.hazards, alarms, alarming, urgency_hint, impact, said, evidence)
     trade, confidence = found.trade, found.confidence_permille
     if emergency is not None:
         trade, confidence, source = emergency, max(confidence, _ALARM_CONFIDENCE), "model" if felt else "lexicon"
@@ -157,7 +159,7 @@ def classify(
     return Classification(
         kind=kind,
         trade=trade,
-        requirements=_requirements(policy, trade),
+        requirements=_requirements(policy, trade, told),
         urgency=urgency,
         hazards=told,
         confidence_permille=confidence,
@@ -285,8 +287,16 @@ def _trade_for(policy: Policy, hazards: tuple[str, ...]) -> str | None:
     return None
 
 
-def _requirements(policy: Policy, trade: str | None) -> tuple[Requirement, ...]:
+def _tasks(alarms: Sequence[Hit], evidence: list[str]) -> tuple[str, ...]:
+    """Work that takes more than its trade: its hazards, as far as words name them."""
+    found = [(hit, mark) for hit in alarms for mark in hit.word.marks if mark.kind == "task" and not hit.negated]
+    evidence += [f"{hit.word.text}→{mark.name}" for hit, mark in found]
+    return tuple(dict.fromkeys(mark.name for _, mark in found))
+
+
+def _requirements(policy: Policy, trade: str | None, hazards: Sequence[str]) -> tuple[Requirement, ...]:
     if trade is None:
         return ()
     needs = policy.trades[trade]
-    return (Requirement(trade=trade, min_level=needs.min_level, certificates=needs.certificates, count=needs.count),)
+    papers = policy.certificates(trade, hazards)
+    return (Requirement(trade=trade, min_level=needs.min_level, certificates=papers, count=needs.count),)

@@ -46,7 +46,7 @@ _NEAR_ZH, _NEAR_EN = 16, 5
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What a word points to: ``kind`` is site, trade, symptom, emergency or urgency; ``name`` is which."""
+    """What a word points to: ``kind`` is site, trade, symptom, emergency, urgency or task; ``name`` is which."""
 
     kind: str
     name: str
@@ -94,7 +94,7 @@ class WordIndex:
     """All the words of a policy's lexicon by how they begin; use through ``policy.compiled(WordIndex)``.
 
     There are two layers, scanned independently: what a thing is (trades, symptoms, neutral words), and how bad it
-    is (emergencies, urgency).
+    is (emergencies, urgency, tasks that take more).
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -108,6 +108,7 @@ class WordIndex:
             (words, Mark("emergency", name)) for name, words in lexicon.emergencies.items()
         ]
         alarms += [(words, Mark("urgency", name)) for name, words in lexicon.urgency.items()]
+        alarms += [(words, Mark("task", name)) for name, words in lexicon.tasks.items()]
         self._forms = _forms([*(words for words, _ in things), *(words for words, _ in alarms)])
         self._zh = _table(_zh(things), _zh(alarms))
         self._zh_ascii = _table(*([each for each in _zh(layer) if each.text.isascii()] for layer in (things, alarms)))

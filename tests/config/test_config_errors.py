@@ -81,6 +81,28 @@ def test_the_folder_that_ships_is_read(tmp_path):
         ("lexicon.yaml", "    trade: gas", "    trade: gaz", 0, "unknown trade 'gaz'", "mean 'gas'"),
         ("site.yaml", "  complaint: {", "  komplaint: {", 0, "unknown kind 'komplaint'", "mean 'complaint'"),
         ("matching.yaml", "trades: [plumbing", "trades: [plumbink", 0, "unknown trade 'plumbink'", "mean 'plumbing'"),
+        ("lexicon.yaml", "    certificates: [welding_licence]", "    certificates: []", 0, "a list of 0", "at least 1"),
+        ("urgency.yaml", "trade: [locksmith]", "trade: [lock]", 0, "unknown trade 'lock'", "mean 'locksmith'"),
+        ("urgency.yaml", "area: [south.s6]", "area: [south.s66]", 0, "unknown area 'south.s66'", "mean 'south.s6'"),
+        ("urgency.yaml", '"21:00-24:00"', '"21:00-06:00"', 0, "ends before it starts", "two intervals for a night"),
+        (
+            "urgency.yaml",
+            "until: 2027-01-17",
+            "until: 2026-01-17",
+            0,
+            "'exams' ends before it begins",
+            "from 2027-01-04",
+        ),
+        ("urgency.yaml", "to: urgent", "to: low", 0, "'exams' raises nothing", "more urgent"),
+        ("urgency.yaml", "- id: frost", "- id: exams", 0, "'exams' occurs twice", "its own"),
+        (
+            "urgency.yaml",
+            "- id: exams",
+            "- {id: all, to: urgent, reason: {zh: 都, en: all}}\n- id: exams",
+            0,
+            "'all' holds for every report",
+            "when, words",
+        ),
         ("plans.yaml", "hazards: [gas]", "hazards: [gaz]", 0, "unknown hazard 'gaz'", "mean 'gas'"),
         ("plans.yaml", "hazards: [fire]", "hazards: [gas]", 0, "hazard of a plan 'gas' occurs twice", "its own"),
         ("plans.yaml", "- id: fire", "- id: gas", 0, "plan id 'gas' occurs twice", "its own"),
@@ -130,7 +152,7 @@ def test_a_missing_file_is_named(tmp_path, file):
 def test_a_file_that_may_be_missing_is_not_missed(tmp_path, file):
     folder, _ = copy(tmp_path)
     (folder / file).unlink()
-    assert load_config(folder).document.plans == ()
+    assert getattr(load_config(folder).document, file.removesuffix(".yaml")) == ()
 
 
 @pytest.mark.parametrize("content", ["", "# nothing but a comment\n", "---\n"])

@@ -106,7 +106,10 @@ DOCUMENT: dict[str, Any] = {
             "unsafe": {"name": label("unsafe")},
         },
     },
-    "lexicon": {"trades": {"plumbing": {"zh": ["漏水"], "en": ["leak"]}}},
+    "lexicon": {
+        "trades": {"plumbing": {"zh": ["漏水"], "en": ["leak"]}},
+        "tasks": {"height": {"certificates": ["climber"]}},
+    },
 }
 
 

@@ -274,6 +274,15 @@ def test_another_trade_calls_everybody_back_and_promises_anew(day):
     assert (known.state, known.legs[0].state, known.owner.id) == ("assigned", "withdrawn", "ann")
 
 
+def test_a_danger_that_is_named_later_asks_for_its_certificates(day):
+    order = day.report("leak", trade="plumbing")
+    assert day.order(order).owner.id == "ann"
+    desk(day, "reclassify", order, hazards=["height"])
+    known = day.order(order)
+    assert known.requirements[0].certificates == ("climber",)
+    assert (known.hazards, known.legs[0].state) == (("height",), "withdrawn")
+
+
 def test_more_urgency_shortens_the_promises_and_keeps_what_has_elapsed(day):
     order = day.report("leak", trade="plumbing")
     reported_at = day.now

@@ -204,6 +204,36 @@ def test_what_the_trade_needs_is_asked_for():
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "trade", "task", "papers"),
+    [
+        ("教学楼幕墙玻璃裂了", None, "height", {"height_work_licence"}),
+        ("the gutter is hanging off", None, "height", {"height_work_licence"}),
+        ("路灯灯杆上的灯不亮", "electrical", "height", {"electrician_licence", "height_work_licence"}),
+        ("楼梯栏杆脱焊了，需要电焊", None, "hot_work", {"welding_licence"}),
+        ("the bench needs welding, no hurry", None, "hot_work", {"welding_licence"}),
+        ("化粪池满了", "plumbing", "confined_space", {"confined_space_permit"}),
+        ("箱变嗡嗡响", "electrical", "high_voltage", {"electrician_licence", "high_voltage_licence"}),
+    ],
+)
+def test_work_that_takes_more_asks_for_its_certificates_and_is_no_emergency(text, trade, task, papers):
+    judged = judge(text)
+    assert judged.hazards == (task,)
+    assert judged.urgency != "emergency"
+    assert set(judged.requirements[0].certificates) >= papers
+    assert trade is None or judged.trade == trade
+
+
+def test_a_task_that_a_channel_names_asks_for_certificates_and_one_that_is_denied_does_not():
+    assert judge("灯坏了", hazards=("height",)).requirements[0].certificates == (
+        "electrician_licence",
+        "height_work_licence",
+    )
+    assert judge("灯坏了", hazards=("height",)).urgency == "normal"
+    assert judge("外墙边的水龙头滴水").hazards == ()
+    assert judge("灯坏了，没有外墙脱落").hazards == ()
+
+
 def test_the_same_words_give_the_same_verdict():
     assert judge("灯和水龙头都坏了") == judge("灯和水龙头都坏了")
     assert judge("水龙头和插座都坏了").trade == "plumbing"
