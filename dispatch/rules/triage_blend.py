@@ -67,12 +67,15 @@ def weigh(
         if told
     ]
     rest = max(1.0 - heard.probability - heard.second_probability, _LEAST) / len(policy.trades)
-    chances = {heard.trade: heard.probability, heard.second: heard.second_probability}
-    scores = {
-        trade: math.log(max(chances.get(trade, rest), _LEAST)) + sum(part * told.get(trade, 0) for part, told in shares)
-        for trade in {*chances, *votes}
-        if trade in policy.trades or trade == OUT_OF_SCOPE
-    }
+    chances = dict.fromkeys(votes, rest)
+    chances[heard.trade], chances[heard.second] = heard.probability, heard.second_probability
+    scores: dict[str, float] = {}
+    for trade, chance in chances.items():
+        if trade in policy.trades or trade == OUT_OF_SCOPE:
+            score = math.log(max(chance, _LEAST))
+            for part, told in shares:
+                score += part * told.get(trade, 0)
+            scores[trade] = score
     if not scores:
         return Weighed(None, 0, ())
     if OUT_OF_SCOPE in scores:

@@ -7,12 +7,11 @@ checksum: what is damaged or of another version is refused before anything is cl
 """
 
 import hashlib
-import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -65,11 +64,12 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     sharpness: float
 
 
-class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+class Prediction(msgspec.Struct, frozen=True):
     """What the model makes of a text. ``probability`` is calibrated; ``alarm`` is a score, above 0 if likelier.
 
     ``kind_margin`` is by how much the kind is likelier than a repair;
-    ``known`` are the numbers of the features that the model knows, for :meth:`Model.reasons`.
+    ``known`` are the numbers of the features that the model knows, ``lengths`` those of its two kinds of features, both
+    for :meth:`Model.reasons`.
     """
 
     trade: str
@@ -82,28 +82,31 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     kind_margin: float
     known: tuple[int, ...] = ()
+    lengths: tuple[float, float] = (1.0, 1.0)
 
 
 class _Table:
-    """One kind of rows, as weights. The last row is empty, for what the table does not have."""
+    """One kind of rows, as small whole numbers. The last row is empty, for what the table does not have."""
 
     def __init__(self, names: str, rows: bytes, squares: bytes, scale: Sequence[float]) -> None:
         self.names = names.split("\n")
+        self.scale = np.asarray(scale, np.float32)
         whole = np.frombuffer(rows, np.int8).reshape(len(self.names), len(scale))
-        self.rows = np.zeros((len(self.names) + 1, len(scale)), np.float32)
-        np.multiply(whole, np.asarray(scale, np.float32), out=self.rows[:-1])
+        self.rows = np.vstack([whole, np.zeros((1, len(scale)), np.int8)])
         self.squares = np.append(np.frombuffer(squares, "<f2").astype(np.float32), np.float32(0))
 
-    def sums(self, at: NDArray[np.intp], starts: NDArray[np.intp]) -> Floats:
-        """The rows at ``at`` added up text by text, over the length of their kind."""
-        if len(starts) == 1:
-            length = math.sqrt(self.squares[at].sum())
-            alone: Floats = (self.rows[at].sum(0) / max(length, _SHORTEST))[None]
-            return alone
-        lengths = np.sqrt(np.add.reduceat(self.squares[at], starts))
-        sums: Floats = np.add.reduceat(self.rows[at], starts, axis=0)
-        sums /= np.maximum(lengths, _SHORTEST)[:, None]
-        return sums
+    def sums(self, at: NDArray[np.intp], starts: NDArray[np.intp]) -> tuple[Floats, list[float]]:
+        """The rows at ``at`` added up text by text, over the length of their kind; and these lengths."""
+        lengths = np.maximum(np.sqrt(np.add.reduceat(self.squares[at], starts)), _SHORTEST)
+        sums: Floats = np.add.reduceat(self.rows.take(at, 0).astype(np.float32), starts, axis=0)
+        sums *= self.scale
+        sums /= lengths[:, None]
+        return sums, lengths.tolist()
+
+    def weights(self, at: NDArray[np.intp], column: int, length: float) -> Floats:
+        """What each of the rows at ``at`` adds to one answer."""
+        weights: Floats = self.rows[at, column] * (self.scale[column] / np.float32(length))
+        return weights
 
 
 class Model:
@@ -146,33 +149,33 @@ class Model:
         """Judge many at once, which costs less for each."""
         if not folded:
             return []
-        scores, known = self._scores(folded)
-        return [self._prediction(row, at) for row, at in zip(scores.tolist(), known, strict=True)]
+        known = [tuple(filter(None, map(self._index.get, features(text)))) for text in folded]
+        scores, lengths = self._scores(known)
+        return list(map(Prediction, *self._columns(scores), known, lengths))
 
-    def _prediction(self, row: list[float], known: list[int]) -> Prediction:
-        """The greatest of each question's scores; of the trade's the two greatest, with their chances."""
-        answers, parts = self._answers, self._parts
-        trades = row[parts["trade"]]
-        highest = max(trades)
-        one = trades.index(highest)
-        sharp = self._sharpness
-        chances = [math.exp(sharp * (score - highest)) for score in trades]
-        whole = sum(chances)
-        trades[one] = -math.inf
-        two = trades.index(max(trades))
-        hazards, urgencies, kinds = row[parts["hazard"]], row[parts["urgency"]], row[parts["kind"]]
-        return Prediction(
-            trade=answers["trade"][one],
-            probability=1.0 / whole,
-            second=answers["trade"][two],
-            second_probability=chances[two] / whole,
-            alarm=row[self._alarm],
-            hazard=answers["hazard"][hazards.index(max(hazards))],
-            urgency=answers["urgency"][urgencies.index(max(urgencies))],
-            kind=answers["kind"][kinds.index(max(kinds))],
-            kind_margin=max(kinds) - kinds[self._repair],
-            known=tuple(known),
-        )
+    def _columns(self, scores: Floats) -> Iterator[list[Any]]:
+        """The fields of predictions, each for all texts.
+
+        The greatest of each question's scores; of the trades the two greatest, with their chances.
+        """
+        answers, parts, rows = self._answers, self._parts, np.arange(len(scores))
+        trades = scores[:, parts["trade"]]
+        one = trades.argmax(1)
+        chances = np.exp(self._sharpness * (trades - trades[rows, one][:, None]))
+        whole = chances.sum(1)
+        chances[rows, one] = -1.0
+        two = chances.argmax(1)
+        names = answers["trade"]
+        yield [names[at] for at in one.tolist()]
+        yield (1.0 / whole).tolist()
+        yield [names[at] for at in two.tolist()]
+        yield (chances[rows, two] / whole).tolist()
+        yield scores[:, self._alarm].tolist()
+        for question in ("hazard", "urgency", "kind"):
+            names = answers[question]
+            yield [names[at] for at in scores[:, parts[question]].argmax(1).tolist()]
+        kinds = scores[:, parts["kind"]]
+        yield (kinds.max(1) - kinds[:, self._repair]).tolist()
 
     def reasons(self, heard: Prediction, trade: str) -> tuple[str, ...]:
         """The words of the text that spoke most for ``trade``, the strongest first; none inside another."""
@@ -180,8 +183,9 @@ class Model:
             return ()
         column = self._answers["trade"].index(trade)
         at = np.array(heard.known, np.intp)
-        weights = self._weights(self._grams, self._gram_of[at], column)
-        weights += self._weights(self._words, self._word_of[at], column)
+        by_gram, by_word = heard.lengths
+        weights = self._grams.weights(self._gram_of[at], column, by_gram)
+        weights += self._words.weights(self._word_of[at], column, by_word)
         found: list[str] = []
         for place in np.argsort(-weights, kind="stable")[:_LOOKED_AT].tolist():
             name = self._names[heard.known[place]]
@@ -191,26 +195,19 @@ class Model:
                 found.append(name)
         return tuple(found)
 
-    @staticmethod
-    def _weights(table: _Table, at: NDArray[np.intp], column: int) -> Floats:
-        length = max(math.sqrt(float(table.squares[at].sum())), _SHORTEST)
-        weights: Floats = table.rows[at, column] / length
-        return weights
-
-    def _scores(self, folded: Sequence[str]) -> tuple[Floats, list[list[int]]]:
-        """A row a text, a column an answer; and which features of each text are known."""
-        known_as = self._index.get
-        known = [list(filter(None, map(known_as, features(text)))) for text in folded]
+    def _scores(self, known: Sequence[tuple[int, ...]]) -> tuple[Floats, list[tuple[float, float]]]:
+        """A row a text, a column an answer; and the lengths of the text's pieces and of its words."""
         at: list[int] = []
         starts: list[int] = []
         for numbers in known:
             starts.append(len(at))
             at += numbers or (0,)
         places, begins = np.array(at, np.intp), np.array(starts, np.intp)
-        scores = self._grams.sums(self._gram_of[places], begins)
-        scores += self._words.sums(self._word_of[places], begins)
+        scores, by_gram = self._grams.sums(self._gram_of[places], begins)
+        more, by_word = self._words.sums(self._word_of[places], begins)
+        scores += more
         scores += self._bias
-        return scores, known
+        return scores, list(zip(by_gram, by_word, strict=True))
 
 
 def write(document: Document) -> bytes:
