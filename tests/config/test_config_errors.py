@@ -83,7 +83,7 @@ def test_the_folder_that_ships_is_read(tmp_path):
         ("matching.yaml", "trades: [plumbing", "trades: [plumbink", 0, "unknown trade 'plumbink'", "mean 'plumbing'"),
         ("lexicon.yaml", "    certificates: [welding_licence]", "    certificates: []", 0, "a list of 0", "at least 1"),
         ("urgency.yaml", "trade: [locksmith]", "trade: [lock]", 0, "unknown trade 'lock'", "mean 'locksmith'"),
-        ("urgency.yaml", "area: [south.s6]", "area: [south.s66]", 0, "unknown area 'south.s66'", "mean 'south.s6'"),
+        ("urgency.yaml", "trade: [locksmith]", "area: [south.s66]", 0, "unknown area 'south.s66'", "mean 'south.s6'"),
         ("urgency.yaml", '"21:00-24:00"', '"21:00-06:00"', 0, "ends before it starts", "two intervals for a night"),
         (
             "urgency.yaml",
