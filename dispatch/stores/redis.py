@@ -4,9 +4,7 @@ Keys of a territory: ``{tenant:territory}:meta|orders|technicians|timers|outbox`
 """
 
 import asyncio
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import resources
 from itertools import chain
 from typing import Any
 
@@ -22,6 +20,19 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from dispatch.errors import Fenced
 from dispatch.stores.base import Attempt, Loaded, Meta, Save, TerritoryKey
 from dispatch.stores.link import ANSWER_WITHIN_S, Link, raised
+from dispatch.stores.redis_calls import (
+    ROUTES,
+    SAVE,
+    SUBJECTS,
+    by_territory,
+    encode,
+    final_keys,
+    fixing,
+    hidden,
+    in_order,
+    run_id,
+    save_call,
+)
 
 UNREACHABLE = (
     *(RedisConnectionError, RedisTimeoutError, ConnectionResetError, asyncio.TimeoutError),
@@ -30,16 +41,6 @@ UNREACHABLE = (
 """What a Redis raises that is away, loading, full or not the master; whoever asks waits and asks again."""
 
 
-class _Script:
-    """A Lua script of this folder, and the name under which Redis caches it."""
-
-    def __init__(self, name: str) -> None:
-        self.text = resources.files("dispatch.stores").joinpath(name).read_bytes()
-        self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest()
-
-
-_SAVE, _ROUTES, _SUBJECTS = _Script("save.lua"), _Script("routes.lua"), _Script("subjects.lua")
-_encode = msgspec.json.Encoder(order="deterministic").encode
 _decode_meta = msgspec.json.Decoder(Meta).decode
 _decode_attempt = msgspec.json.Decoder(Attempt).decode
 
@@ -95,18 +96,18 @@ class RedisStore:
             raise Fenced(f"somebody else has saved {told}")
 
     async def _run(self, saves: Mapping[TerritoryKey, Save], routes: Mapping[str, str]) -> list[Any]:
-        calls = [_fixing(tenant, routes) for tenant in {key.tenant for key in saves} if routes]
+        calls = [fixing(tenant, routes) for tenant in {key.tenant for key in saves} if routes]
         first = len(calls)
         for key, save in saves.items():
-            keys, args = _call(key, save)
-            calls.append(("EVALSHA", _SAVE.sha, len(keys), *keys, *args))
+            keys, args = save_call(key, save)
+            calls.append(("EVALSHA", SAVE.sha, len(keys), *keys, *args))
         return (await self._scripts(calls))[first:]
 
     async def _scripts(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         """The replies to script calls (and others that may be repeated), all again after loading the scripts."""
         replies = await self._link.call(*calls)
         if any(isinstance(reply, NoScriptError) for reply in replies):
-            await self._link.call(*(("SCRIPT", "LOAD", script.text) for script in (_SAVE, _ROUTES, _SUBJECTS)))
+            await self._link.call(*(("SCRIPT", "LOAD", script.text) for script in (SAVE, ROUTES, SUBJECTS)))
             replies = await self._link.call(*calls)
         return raised(replies)
 
@@ -118,7 +119,7 @@ class RedisStore:
         self, lane: str, attempt: Attempt, wanted: Sequence[tuple[TerritoryKey, str]]
     ) -> list[bytes | None]:
         """See LaneStore."""
-        return await self._finals(wanted, ("SET", f"{{lane:{lane}}}:attempt", _encode(attempt)))
+        return await self._finals(wanted, ("SET", f"{{lane:{lane}}}:attempt", encode(attempt)))
 
     async def recall(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
         """See LaneStore."""
@@ -126,10 +127,10 @@ class RedisStore:
 
     async def _finals(self, wanted: Sequence[tuple[TerritoryKey, str]], *first: tuple[Any, ...]) -> list[bytes | None]:
         """Final orders, one MGET a territory, in one round trip with the commands that come first."""
-        places = _by_territory(wanted)
-        calls = [("MGET", *_final_keys(key, ids)) for key, ids in places.items()]
+        places = by_territory(wanted)
+        calls = [("MGET", *final_keys(key, ids)) for key, ids in places.items()]
         replies = (await self._ask(*first, *calls))[len(first) :]
-        return _in_order(wanted, places, replies)
+        return in_order(wanted, places, replies)
 
     async def fences(self, keys: Sequence[TerritoryKey]) -> list[tuple[int, str]]:
         """See LaneStore."""
@@ -189,7 +190,7 @@ class RedisStore:
     async def run(self) -> str:
         """See LaneStore."""
         (told,) = await self._ask(("INFO", "server"))
-        return _run_id(told)
+        return run_id(told)
 
     async def vouch(self, lane: str, run: str) -> None:
         """See LaneStore."""
@@ -215,17 +216,17 @@ class RedisStore:
         """See EdgeStore."""
         asked: list[tuple[Iterable[str], tuple[Any, ...]]] = []
         if people:
-            keys = [f"subject:{{{tenant}}}:{_hidden(person_id)}" for person_id in people]
+            keys = [f"subject:{{{tenant}}}:{hidden(person_id)}" for person_id in people]
             details = chain.from_iterable(people.values())
-            asked.append((people, ("EVALSHA", _SUBJECTS.sha, len(keys), *keys, f"person:{{{tenant}}}:", *details)))
+            asked.append((people, ("EVALSHA", SUBJECTS.sha, len(keys), *keys, f"person:{{{tenant}}}:", *details)))
         if fresh:
-            asked.append((fresh, _fixing(tenant, fresh)))
+            asked.append((fresh, fixing(tenant, fresh)))
         if known:
             asked.append((known, ("MGET", *[f"route:{{{tenant}}}:{one}" for one in known])))
         replies = await self._scripts([call for _ids, call in asked])
         found = [
             {one: value.decode() for one, value in zip(ids, reply, strict=True) if value is not None}
-            for (ids, _call), reply in zip(asked, replies, strict=True)
+            for (ids, save_call), reply in zip(asked, replies, strict=True)
         ]
         subjects = found.pop(0) if people else {}
         return subjects, {one: route for routes in found for one, route in routes.items()}
@@ -241,7 +242,7 @@ class RedisStore:
     async def vouched(self, lanes: Sequence[str]) -> bool:
         """See EdgeStore."""
         told, *runs = await self._ask(("INFO", "server"), *(("GET", f"{{lane:{lane}}}:vouched") for lane in lanes))
-        return {run and run.decode() for run in runs} <= {_run_id(told)}
+        return {run and run.decode() for run in runs} <= {run_id(told)}
 
     async def person(self, tenant: str, subject_id: str) -> bytes | None:
         """See EdgeStore."""
@@ -258,11 +259,11 @@ class RedisStore:
 
     async def glance(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
         """See NotifyStore."""
-        places = _by_territory(wanted)
+        places = by_territory(wanted)
         still_open = [("HMGET", f"{{{key}}}:orders", *ids) for key, ids in places.items()]
-        final = [("MGET", *_final_keys(key, ids)) for key, ids in places.items()]
+        final = [("MGET", *final_keys(key, ids)) for key, ids in places.items()]
         replies = await self._ask(*still_open, *final)
-        found = (_in_order(wanted, places, some) for some in (replies[: len(places)], replies[len(places) :]))
+        found = (in_order(wanted, places, some) for some in (replies[: len(places)], replies[len(places) :]))
         return [one or other for one, other in zip(*found, strict=True)]
 
     async def technicians(self, key: TerritoryKey) -> dict[str, bytes]:
@@ -283,64 +284,3 @@ class RedisStore:
         """See NotifyStore."""
         found: bytes | None = await self._redis.get(f"note:{name}")
         return found
-
-
-def _run_id(info: bytes) -> str:
-    """What a Redis names itself by in ``INFO server``: another name each time that it starts."""
-    lines = dict(line.partition(":")[::2] for line in info.decode().splitlines())
-    return lines["run_id"]
-
-
-def _by_territory(wanted: Sequence[tuple[TerritoryKey, str]]) -> dict[TerritoryKey, list[str]]:
-    found: dict[TerritoryKey, list[str]] = {}
-    for key, order_id in wanted:
-        found.setdefault(key, []).append(order_id)
-    return found
-
-
-def _in_order(
-    wanted: Sequence[tuple[TerritoryKey, str]], places: Iterable[TerritoryKey], replies: Sequence[list[bytes | None]]
-) -> list[bytes | None]:
-    """The blobs of the orders wanted, from one reply a territory."""
-    left = {key: iter(blobs) for key, blobs in zip(places, replies, strict=True)}
-    return [next(left[key]) for key, _order_id in wanted]
-
-
-def _final_keys(key: TerritoryKey, order_ids: Iterable[str]) -> list[str]:
-    return [f"{{{key}}}:final:{order_id}" for order_id in order_ids]
-
-
-def _fixing(tenant: str, routes: Mapping[str, str]) -> tuple[Any, ...]:
-    keys = [f"route:{{{tenant}}}:{one}" for one in routes]
-    return ("EVALSHA", _ROUTES.sha, len(keys), *keys, *routes.values())
-
-
-def _hidden(person_id: str) -> str:
-    """A person's id as part of a key: any characters, one length."""
-    return hashlib.blake2b(person_id.encode(), digest_size=16).hexdigest()
-
-
-def _call(key: TerritoryKey, save: Save) -> tuple[list[str], list[Any]]:
-    tag = f"{{{key}}}"
-    keys = [f"{tag}:{name}" for name in ("meta", "orders", "technicians", "timers", "outbox")]
-    keys += _final_keys(key, (order_id for order_id, _blob in save.finals))
-    keys += _final_keys(key, save.reopened)
-    sequence, blob = save.outbox if save.outbox is not None else ("", b"")
-    meta = save.meta
-    lists: tuple[Sequence[Any], ...] = (
-        list(chain.from_iterable(save.orders)),
-        save.reopened,
-        [blob for _id, blob in save.finals],
-        [order_id for order_id, _blob in save.finals],
-        list(chain.from_iterable(save.technicians)),
-        save.timers_dropped,
-        list(chain.from_iterable(save.timers_added)),
-        save.published,
-        (sequence, blob, meta.sequence, meta.batch_id, _encode(meta)),
-    )
-    args: list[Any] = [save.expected[0], save.expected[1]]
-    for one in lists:
-        args.append(len(one))
-        args.extend(one)
-    args.append(save.final_ttl_s)
-    return keys, args

@@ -14,6 +14,7 @@ from dispatch.stores import redis as redis_store
 from dispatch.stores.base import Attempt, Meta, Save, TerritoryKey
 from dispatch.stores.memory import MemoryStore
 from dispatch.stores.redis import RedisStore, connect
+from dispatch.stores.redis_calls import save_call
 from tests.support.people import subjects
 from tests.support.tcp_proxy import LossyProxy
 
@@ -539,8 +540,7 @@ async def test_a_malformed_call_leaves_nothing_half_written(client, key, monkeyp
     first = save_of(1, orders=[("a", b"1")], finals=[("f", b"1")], timers_added=[(5, "a")], outbox=(1, b"x"))
     await store.save({key: first})
     before = await everything(store, key)
-    right = redis_store._call
-    monkeypatch.setattr(redis_store, "_call", lambda key, save: spoil(*right(key, save)))
+    monkeypatch.setattr(redis_store, "save_call", lambda key, save: spoil(*save_call(key, save)))
 
     bad = save_of(
         2,
@@ -577,7 +577,7 @@ async def test_all_keys_of_a_territory_share_its_hash_tag(client, tenant):
     names = [name.decode() async for name in client.scan_iter(match=f"*{tenant}*")]
     assert len(names) == 6
     assert {name[: name.index("}") + 1] for name in names} == {f"{{{tenant}:north}}"}
-    keys, _args = redis_store._call(key, save_of(2, finals=[("f", b"")], reopened=["g"]))
+    keys, _args = save_call(key, save_of(2, finals=[("f", b"")], reopened=["g"]))
     assert all(name.startswith(f"{{{tenant}:north}}:") for name in keys)
 
 
