@@ -10,7 +10,7 @@ from dispatch.rules.location import Place, facts_of, locate
 from dispatch.rules.policy import Policy
 from dispatch.rules.state import Data, text_of, whole_ms
 from dispatch.rules.triage import Classification, classify
-from dispatch.rules.triage_model import Prediction
+from dispatch.rules.triage_model import Model, Prediction
 
 
 def written(moment: datetime) -> str:
@@ -39,14 +39,22 @@ class Report:
         self.text = scrub(self.said, request.reporter.name)
         if request.location and request.location.note:
             self.said = f"{self.said}\n{request.location.note}"
+        self.verdict: Classification | None = None
 
-    def opening(self, heard: Prediction | None) -> tuple[Data, str]:
-        """The data of the ``open`` command, and the territory that it is for."""
+    def opening(self, heard: Prediction | None, model: Model | None = None) -> tuple[Data, str]:
+        """The data of the ``open`` command, and the territory that it is for. ``model`` is who has heard it."""
         request, policy, text = self.request, self.policy, self.text
         place = locate(policy, given(request.location) if request.location else None, text)
-        verdict = classify(
-            policy,
-            text=text,
+        verdict = self.verdict = self.judged(heard, model)
+        location = self._location(place)
+        return _opening(request, self.request_id, text, location, verdict, self.reported_at), place.territory
+
+    def judged(self, heard: Prediction | None, model: Model | None) -> Classification:
+        """What it asks for, with all that request and channel say beside the text."""
+        request = self.request
+        return classify(
+            self.policy,
+            text=self.text,
             category=request.category,
             trade_hint=self.trade_hint,
             urgency_hint=request.urgency_hint,
@@ -55,9 +63,8 @@ class Report:
             kind=request.kind,
             origin=request.origin or "reactive",
             heard=heard,
+            model=model,
         )
-        location = self._location(place)
-        return _opening(request, self.request_id, text, location, verdict, self.reported_at), place.territory
 
     def _location(self, place: Place) -> Data:
         location, name = facts_of(place), self.request.reporter.name
