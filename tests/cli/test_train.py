@@ -20,7 +20,8 @@ LEARNS = pytest.mark.skipif(
     importlib.util.find_spec("sklearn") is None, reason="scikit-learn is not installed (the extra `train`)"
 )
 CORES = {
-    "plain": ["@trade plumbing", "## zh-a", "n 水龙头漏水", "n 马桶堵了水漫出来", "u 水管一直滴水", "n the tap is leaking",
+    "plain": ["@trade plumbing", "## zh-a", "n 水龙头漏水", "n 马桶堵了水漫出来", "u 水管一直滴水",
+              "n the tap is leaking",
               "@trade electrical", "n 灯不亮了", "n 插座没有电", "e !fire 插座冒烟着火", "n the lamp is dead",
               "@trade out_of_scope", "l ^inquiry 食堂几点开门", "l ^complaint 师傅骂人"],
     "voices_x": ["@trade plumbing", "## zh-b", "n 水槽漏水", "@trade electrical", "n 台灯不亮"],
