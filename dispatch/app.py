@@ -8,6 +8,7 @@ from typing import Any
 from aiokafka.partitioner import murmur2
 from mode import Service
 
+from dispatch import metrics
 from dispatch.agents.admin import create_topics, topic_incarnations
 from dispatch.agents.clock import Ticker, Timekeeper
 from dispatch.agents.collecting import Collector
@@ -20,11 +21,11 @@ from dispatch.agents.notify import Notify
 from dispatch.agents.pages import Pages
 from dispatch.agents.policies import PolicyBook, write_policy
 from dispatch.agents.publisher import Publisher
-from dispatch.config import HOOKS_FILE, load_config, load_hooks
+from dispatch.agents.shadow import make_shadow
+from dispatch.config import HOOKS_FILE, load_config, load_hooks, load_model
 from dispatch.errors import LaneError
 from dispatch.hooks.senders import make_senders, secret_names
 from dispatch.log import get_log
-from dispatch.rules.triage_model import shipped
 from dispatch.settings import ROLES, Role, Settings, read_secrets
 from dispatch.stores.redis import RedisStore, connect
 from dispatch.timing import Clock, make_clock
@@ -73,7 +74,7 @@ async def prepare(settings: Settings, store: RedisStore) -> dict[str, str]:
 
 async def first_policy(settings: Settings, book: PolicyBook, publisher: Publisher) -> None:
     """Write the config folder's policy if the topic has none; say so if it has another one."""
-    shipped()  # a damaged model of triage is refused here, and not at the first report
+    load_model(settings.triage_model)  # a damaged model of triage is refused here, and not at the first report
     policy = load_config(settings.config)
     if not book.versions:
         await write_policy(publisher, policy)
@@ -190,8 +191,16 @@ class Engine(Service):
 
     async def start_intake(self, common: dict[str, Any], incarnations: dict[str, str]) -> None:
         """Requests and actions become commands."""
+        model, shadow = load_model(self.settings.triage_model), make_shadow(self.settings.triage_shadow)
+        if shadow is not None:
+            metrics.MODELS.labels(shadow.model.version).set(0)
+            await self.add_runtime_dependency(shadow)
+            log.info("shadow", decides=model.version, shadow=shadow.model.version)
+        metrics.MODELS.labels(model.version).set(1)
         intake = Intake(
             **common,
+            model=model,
+            shadow=shadow,
             incarnations=incarnations,
             dead_partitions=self.settings.partitions,
             future_tolerance_s=self.settings.future_tolerance_s,

@@ -22,6 +22,7 @@ from dispatch.rules.findings import Finding
 from dispatch.rules.policy import Policy, compile_policy
 from dispatch.rules.policy_checks import check
 from dispatch.rules.roster import check_roster
+from dispatch.rules.triage_model import Model, ModelError, load, shipped
 
 __all__ = [
     "FILES",
@@ -32,6 +33,7 @@ __all__ = [
     "ConfigFault",
     "load_config",
     "load_hooks",
+    "load_model",
     "load_roster",
 ]
 
@@ -92,6 +94,21 @@ def load_hooks(folder: Path, policy: Policy) -> HooksDocument:
         ConfigErrors: with everything that is wrong.
     """
     return _load(folder, HOOKS_FILE, HooksDocument, lambda hooks: check_hooks(hooks, policy))
+
+
+def load_model(path: Path | None) -> Model:
+    """Read a file of the model of triage; without one it is the model in the package.
+
+    Raises:
+        ModelError: ``model_damaged`` or ``model_version``, with the file's name.
+    """
+    if path is None:
+        return shipped()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError("model_damaged", f"{path} cannot be read: {error.strerror}") from error
+    return load(data, str(path))
 
 
 def _load(folder: Path, name: str, model: type[_Model], findings_of: Callable[[_Model], Iterable[Finding]]) -> _Model:

@@ -56,6 +56,46 @@ LATE: Final = _histogram(
     _LATE_S,
 )
 
+# triage -------------------------------------------------------------------------------------------------------
+
+TRIAGE: Final = _counter(
+    "dispatch_triage_verdicts_total",
+    "Reports that intake has classified: decided, abstained, out_of_scope (the front desk is asked of both), letter.",
+    "outcome",
+)
+CERTAINTY: Final = _counter(
+    "dispatch_triage_certainty_total",
+    "Certainties (0 to 1) of what was decided, added up: over those decided, the mean.",
+)
+EMERGENCIES: Final = _counter(
+    "dispatch_triage_emergencies_total",
+    "Reports that were emergencies, by who found it: lexicon, model, hint.",
+    "source",
+)
+CORRECTIONS: Final = _counter(
+    "dispatch_triage_corrections_total",
+    "Trades that people have corrected (from, to); from none is the front desk's own triage.",
+    "trade",
+    "corrected",
+)
+URGENCY_CORRECTIONS: Final = _counter(
+    "dispatch_triage_urgency_corrections_total", "Urgencies that people have corrected.", "urgency", "corrected"
+)
+SHADOW: Final = _counter(
+    "dispatch_shadow_verdicts_total",
+    "What the shadow would have said: same, or how it differs, on trade (other, abstained, decided), emergency (lost, "
+    "gained) and urgency (lower, higher).",
+    "on",
+    "outcome",
+)
+SHADOW_SKIPPED: Final = _counter(
+    "dispatch_shadow_skipped_total", "Reports that the shadow was not asked of, since it had enough to do."
+)
+SHADOW_FAILED: Final = _counter(
+    "dispatch_shadow_failures_total", "What ended a shadow: it is off until the next start."
+)
+MODELS: Final = _gauge("dispatch_triage_model", "1: the model that decides; 0: the one in the shadow.", "version")
+
 # trouble ------------------------------------------------------------------------------------------------------
 
 FENCED: Final = _counter(

@@ -40,6 +40,8 @@ class Settings(BaseModel):
     web_port: int | None = Field(default=None, ge=0, le=65535)
     web_host: str = "127.0.0.1"
     traces: bool = False
+    triage_model: Path | None = None
+    triage_shadow: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: str = "PLAIN"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from dispatch import metrics
+from dispatch.agents.counting_triage import count_corrections
 from dispatch.agents.desk_input import Parsed
 from dispatch.models.commands import Command
 from dispatch.rules.batch import Decided
@@ -20,6 +21,7 @@ def count_batch(parsed: Parsed, decided: Mapping[TerritoryKey, Decided], now: da
     for kind, count in events.items():
         metrics.EVENTS_BY_TYPE[kind].inc(count)
     for one in decided.values():
+        count_corrections(one.events)
         for refusal in one.refused:
             metrics.REFUSED.labels("desk", refusal.code).inc()
     if repeated := sum(one.repeated for one in decided.values()):

@@ -18,7 +18,7 @@ from dispatch.models.requests import RequestSubmitted, given
 from dispatch.rules.lifecycle import authorise
 from dispatch.rules.location import facts_of, locate
 from dispatch.rules.state import Data, moment_of
-from dispatch.rules.triage_model import Prediction
+from dispatch.rules.triage_model import Model, Prediction
 from dispatch.topics import ACTIONS as ACTIONS_TOPIC
 from dispatch.topics import REQUESTS
 
@@ -54,11 +54,11 @@ class Draft(msgspec.Struct, kw_only=True):
     proposed: str | None = None
     report: Report | None = None
 
-    def classified(self, heard: Prediction | None) -> None:
+    def classified(self, heard: Prediction | None, model: Model | None = None) -> None:
         """Fill in what the report says, with what the model made of its text."""
         if self.report is None:
             return
-        self.data, territory = self.report.opening(heard)
+        self.data, territory = self.report.opening(heard, model)
         self.proposed = f"{territory}|{'u' if self.data['urgency'] == 'emergency' else 'n'}"
 
 

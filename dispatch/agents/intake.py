@@ -17,17 +17,19 @@ from pydantic import ValidationError
 
 from dispatch import metrics
 from dispatch.agents import wire
+from dispatch.agents.counting_triage import count_verdicts
 from dispatch.agents.feed import Batch
 from dispatch.agents.inputs import Draft, Reader
 from dispatch.agents.openings import written
 from dispatch.agents.patience import patiently
 from dispatch.agents.policies import PolicyBook
 from dispatch.agents.publisher import Publisher, Record
+from dispatch.agents.shadow import Shadow
 from dispatch.errors import Rejected, rejected
 from dispatch.log import get_log
 from dispatch.models.commands import Command, encode_command
 from dispatch.rules.triage import hear
-from dispatch.rules.triage_model import Prediction
+from dispatch.rules.triage_model import Model, Prediction
 from dispatch.stores.base import EdgeStore
 from dispatch.timing import Clock
 from dispatch.topics import COMMANDS, COMMANDS_URGENT
@@ -54,9 +56,14 @@ class Intake:
         incarnations: Mapping[str, str],
         dead_partitions: int,
         future_tolerance_s: int,
+        model: Model | None = None,
+        shadow: Shadow | None = None,
         steps: Callable[[str], None] = lambda _name: None,
     ) -> None:
-        """``steps`` is told the name of each step as it is passed; tests stop the process there."""
+        """``model`` is the one of triage (the shipped one), ``shadow`` one that is compared with it.
+
+        ``steps`` is told the name of each step as it is passed; tests stop the process there.
+        """
         self.tenant = tenant
         self.store = store
         self.publisher = publisher
@@ -66,6 +73,8 @@ class Intake:
         self.incarnations = incarnations
         self.dead_partitions = dead_partitions
         self.reader = Reader(tenant, policies, future_tolerance_s)
+        self.model = model
+        self.shadow = shadow
         self.steps = steps
         self._ways: dict[str, tuple[str, str, int, bytes]] = {}
         self._wait_until_s: float | None = None
@@ -103,6 +112,14 @@ class Intake:
         )
         if not batch.done.done():
             batch.done.set_result(None)
+        self._measure(drafts)
+
+    def _measure(self, drafts: Sequence[Draft]) -> None:
+        """What triage has said, once everything else is done; the shadow looks at it when it comes to it."""
+        judged = [(draft, draft.report) for draft in drafts if draft.report is not None]
+        count_verdicts([report.verdict for _, report in judged if report.verdict is not None])
+        if self.shadow is not None:
+            self.shadow.offer([(draft.order_id or "", report) for draft, report in judged])
 
     # parse ----------------------------------------------------------------------------------------------------
 
@@ -114,9 +131,9 @@ class Intake:
             drafts.extend(read or ())
         reports = [draft for draft in drafts if draft.report is not None]
         refused: set[int] = set()
-        for draft, heard in zip(reports, _heard(reports), strict=True):
-            record = draft.record
-            if id(record) not in refused and self._tried(record, partial(_classified, draft, heard), letters) is None:
+        for draft, heard in zip(reports, _heard(reports, self.model), strict=True):
+            record, step = draft.record, partial(_classified, draft, heard, self.model)
+            if id(record) not in refused and self._tried(record, step, letters) is None:
                 refused.add(id(record))
         return [draft for draft in drafts if id(draft.record) not in refused], letters
 
@@ -239,17 +256,17 @@ def _is_text(record: ConsumerRecord) -> bool:
 _NOT_UTF8 = Rejected("bad-encoding", "the data is not UTF-8")
 
 
-def _heard(reports: Sequence[Draft]) -> Sequence[Prediction | None]:
+def _heard(reports: Sequence[Draft], model: Model | None) -> Sequence[Prediction | None]:
     """What the model makes of the reports of a batch, at once; if that fails, each is heard by itself."""
     try:
-        return hear([draft.report.text for draft in reports if draft.report is not None])
+        return hear([draft.report.text for draft in reports if draft.report is not None], model)
     except Exception:
         log.exception("hearing failed")
         return [None] * len(reports)
 
 
-def _classified(draft: Draft, heard: Prediction | None) -> Draft:
-    draft.classified(heard)
+def _classified(draft: Draft, heard: Prediction | None, model: Model | None) -> Draft:
+    draft.classified(heard, model)
     return draft
 
 

@@ -10,7 +10,7 @@ from dispatch.rules.location import Place, facts_of, locate
 from dispatch.rules.policy import Policy
 from dispatch.rules.state import Data, text_of, whole_ms
 from dispatch.rules.triage import Classification, classify
-from dispatch.rules.triage_model import Prediction
+from dispatch.rules.triage_model import Model, Prediction
 from dispatch.rules.urgency import Context, in_context
 
 
@@ -40,14 +40,23 @@ class Report:
         self.text = scrub(self.said, request.reporter.name)
         if request.location and request.location.note:
             self.said = f"{self.said}\n{request.location.note}"
+        self.verdict: Classification | None = None
 
-    def opening(self, heard: Prediction | None) -> tuple[Data, str]:
-        """The data of the ``open`` command, and the territory that it is for."""
+    def opening(self, heard: Prediction | None, model: Model | None = None) -> tuple[Data, str]:
+        """The data of the ``open`` command, and the territory that it is for. ``model`` is who has heard it."""
         request, policy, text = self.request, self.policy, self.text
         place = locate(policy, given(request.location) if request.location else None, text)
-        verdict = classify(
-            policy,
-            text=text,
+        self.verdict = self.judged(heard, model)
+        verdict = in_context(policy, self.verdict, f"{text}\n{self._said_beside()}", self._context(place))
+        location = self._location(place)
+        return _opening(request, self.request_id, text, location, verdict, self.reported_at), place.territory
+
+    def judged(self, heard: Prediction | None, model: Model | None) -> Classification:
+        """What it asks for, with all that request and channel say beside the text."""
+        request = self.request
+        return classify(
+            self.policy,
+            text=self.text,
             category=request.category,
             trade_hint=self.trade_hint,
             urgency_hint=request.urgency_hint,
@@ -56,12 +65,10 @@ class Report:
             kind=request.kind,
             origin=request.origin or "reactive",
             heard=heard,
+            model=model,
         )
-        verdict = in_context(policy, verdict, f"{text}\n{self.said_beside()}", self._context(place))
-        location = self._location(place)
-        return _opening(request, self.request_id, text, location, verdict, self.reported_at), place.territory
 
-    def said_beside(self) -> str:
+    def _said_beside(self) -> str:
         """What the request says of its place in words of its own."""
         told = self.request.location
         return "\n".join(filter(None, (told.building, told.room, told.note))) if told else ""

@@ -12,6 +12,7 @@ TABLE: Final = {
     "worker": Entry("dispatch.cli.worker", "Run the engine until it is told to stop."),
     "check": Entry("dispatch.cli.check", "Check the config folder: every error with its file and line."),
     "classify": Entry("dispatch.cli.classify", "Say what would become of a report, and why."),
+    "train": Entry("dispatch.cli.train", "Learn triage from what people made of orders."),
     "topics": Entry("dispatch.cli.topics", "List the topics, or create what is missing."),
     "policy": Entry("dispatch.cli.policy", "Show the policy that is active, or make another one active."),
     "roster": Entry("dispatch.cli.roster", "Publish technicians and shifts from the config folder."),

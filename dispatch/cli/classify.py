@@ -10,12 +10,13 @@ import click
 import msgspec
 
 from dispatch.cli.classify_file import classify_file
+from dispatch.cli.compare import compare_models
 from dispatch.cli.connections import clock_of
 from dispatch.cli.group import make_command
 from dispatch.cli.moments import local, span
 from dispatch.cli.options import as_json, with_settings
 from dispatch.cli.output import print_facts, print_json, print_rows
-from dispatch.config import load_config
+from dispatch.config import load_config, load_model
 from dispatch.models.base import Impact
 from dispatch.models.policy import URGENCIES
 from dispatch.rules.location import Place, locate
@@ -33,13 +34,19 @@ _TABLE = click.Path(path_type=Path, dir_okay=False)
 _EXAMPLE = """\
 dispatch classify "3号楼402水龙头漏水"
 dispatch classify "no power" --building Library --json
-dispatch classify --in reports.csv --out verdicts.csv"""
+dispatch classify --in reports.csv --out verdicts.csv
+dispatch classify --compare shipped triage-ours.bin --from-log"""
 
 
 @make_command("classify", example=_EXAMPLE)
 @click.argument("text", required=False)
 @click.option("--in", "source", type=_TABLE, help="Many at once: a CSV in UTF-8 with the columns id and text.")
 @click.option("--out", "target", type=_TABLE, help="Where the verdicts on --in go, one row each; it is overwritten.")
+@click.option(
+    "--compare", "pair", nargs=2, metavar="OLD NEW", help="Two models' files (or shipped): what would change."
+)
+@click.option("--from-log", is_flag=True, help="Compare on what was reported, as dispatch.work-orders has it.")
+@click.option("--sample", type=click.IntRange(0), default=20, show_default=True, help="How many changed texts to show.")
 @click.option("--territory", help="The territory, if the channel knows it.")
 @click.option("--area", "area_id", help="The id of an area.")
 @click.option("--building", help="A building's name or alias.")
@@ -54,13 +61,16 @@ dispatch classify --in reports.csv --out verdicts.csv"""
 @click.option("--kind", default="repair", show_default=True, help="The kind of request.")
 @click.option("--vulnerable", is_flag=True, help="Whoever reports needs special care.")
 @as_json
-@with_settings("config")
+@with_settings("kafka", "config")
 def command(
     settings: Settings,
     text: str | None,
     source: Path | None,
     target: Path | None,
+    pair: tuple[str, str] | None,
+    sample: int,
     *,
+    from_log: bool,
     vulnerable: bool,
     as_json: bool,
     **said: Any,
@@ -68,19 +78,24 @@ def command(
     """Say what trade and urgency TEXT gets (- reads it from standard input), where it is, and what it is promised.
 
     With --in and --out every row of a table is judged instead; the other options then hold for all rows.
-    Needs no server: it asks the rules of the config folder, and publishes nothing.
+    With --compare two models of triage judge the texts of --in or of the log, and where they part is told:
+    emergencies lost and gained in full, trades by the number of reports that move, a sample of the rest.
+    Needs no server but for --from-log: it asks the rules of the config folder, and publishes nothing.
     """
-    if (text is None) is (source is None) or (source is None) is not (target is None):
-        raise click.UsageError("Give TEXT, or both --in and --out.")
+    _check_usage(text, source, target, pair, from_log=from_log)
     policy = load_config(settings.config)
     known = {name: said.pop(name) for name in _PLACE}
+    if pair is not None:
+        compare_models(settings, policy, pair, source, said, sample=sample, as_json=as_json)
+        return
+    model = load_model(settings.triage_model)
     if source is not None and target is not None:
-        done = {"classified": classify_file(policy, source, target, known, said)}
+        done = {"classified": classify_file(policy, model, source, target, known, said)}
         print_json(done) if as_json else print_facts(done.items())
         return
     text = sys.stdin.read() if text == "-" else str(text)
     place = locate(policy, known, text)
-    verdict = classify(policy, text=text, **said)
+    verdict = classify(policy, text=text, model=model, **said)
     now = clock_of(settings).now()
     context = Context(territory=place.territory, area_path=place.area_path, reported_at=now, vulnerable=vulnerable)
     verdict = in_context(policy, verdict, f"{text}\n{known['building'] or ''}\n{known['room'] or ''}", context)
@@ -89,6 +104,16 @@ def command(
         print_json(document)
     else:
         _print(policy, document)
+
+
+def _check_usage(
+    text: str | None, source: Path | None, target: Path | None, pair: tuple[str, str] | None, *, from_log: bool
+) -> None:
+    if pair is not None:
+        if text is not None or target is not None or (source is not None) is from_log:
+            raise click.UsageError("With --compare give either --in FILE or --from-log, and neither TEXT nor --out.")
+    elif from_log or (text is None) is (source is None) or (source is None) is not (target is None):
+        raise click.UsageError("Give TEXT, or both --in and --out; --from-log goes with --compare.")
 
 
 def _document(policy: Policy, place: Place, verdict: Classification, now: datetime) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dispatch.cli.group import CommandError
 from dispatch.rules.location import locate
 from dispatch.rules.policy import Policy
 from dispatch.rules.triage import classify
-from dispatch.rules.triage_model import OUT_OF_SCOPE
+from dispatch.rules.triage_model import OUT_OF_SCOPE, Model
 
 COLUMNS: Final = (
     "id", "kind", "trade", "urgency", "emergency", "confidence", "abstained", "second_trade", "faults", "building",
@@ -20,7 +20,9 @@ _WORTH_SAYING: Final = 50  # thousandths
 _CELL_LIMIT: Final = 16 * 1024 * 1024
 
 
-def classify_file(policy: Policy, source: Path, target: Path, place: Mapping[str, Any], said: Mapping[str, Any]) -> int:
+def classify_file(
+    policy: Policy, model: Model, source: Path, target: Path, place: Mapping[str, Any], said: Mapping[str, Any]
+) -> int:
     """Judge every row of a CSV (UTF-8, columns ``id`` and ``text``) into another; how many there were.
 
     ``place`` and ``said`` are what is known of all rows, as :func:`locate` and :func:`classify` take it. Nothing is
@@ -32,7 +34,7 @@ def classify_file(policy: Policy, source: Path, target: Path, place: Mapping[str
         UnicodeDecodeError: if it is not UTF-8.
         OSError: if a file cannot be read or written.
     """
-    rows = [_judged(policy, row, place, said) for row in _read(source)]
+    rows = [_judged(policy, row, place, {**said, "model": model}) for row in read_table(source)]
     with target.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, COLUMNS)
         table.writeheader()
@@ -40,7 +42,12 @@ def classify_file(policy: Policy, source: Path, target: Path, place: Mapping[str
     return len(rows)
 
 
-def _read(source: Path) -> list[dict[str, str | None]]:
+def read_table(source: Path) -> list[dict[str, str | None]]:
+    """The rows of a CSV in UTF-8 that has the columns ``id`` and ``text``.
+
+    Raises:
+        CommandError: if it has not, or is no CSV.
+    """
     csv.field_size_limit(_CELL_LIMIT)
     with source.open(encoding="utf-8-sig", newline="") as file:
         table = csv.DictReader(file)

@@ -16,7 +16,7 @@ from dispatch.cli.connections import ask_kafka, ask_redis, clock_of
 from dispatch.cli.group import FOUND, make_command
 from dispatch.cli.options import with_settings
 from dispatch.cli.output import to_json
-from dispatch.config import HOOKS_FILE, load_config, load_hooks
+from dispatch.config import HOOKS_FILE, load_config, load_hooks, load_model
 from dispatch.errors import DispatchError
 from dispatch.hooks.senders import secret_names
 from dispatch.settings import ROLES, Role, Settings, read_secrets
@@ -82,6 +82,7 @@ def command(ctx: click.Context, settings: Settings, roles: Sequence[Role]) -> No
 
 async def _serve(settings: Settings, roles: Sequence[Role]) -> int:
     policy = load_config(settings.config)
+    load_model(settings.triage_model)
     if "notify" in roles and (settings.config / HOOKS_FILE).exists():
         read_secrets(secret_names(load_hooks(settings.config, policy)))
     await ask_redis(settings)

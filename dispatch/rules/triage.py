@@ -15,7 +15,7 @@ from dispatch.models.policy import URGENCIES
 from dispatch.rules.policy import Policy
 from dispatch.rules.state import Requirement
 from dispatch.rules.triage_blend import Weighed, felt_trade, heard_kind, is_calm, is_denied, is_felt, site_trade, weigh
-from dispatch.rules.triage_model import Prediction, shipped
+from dispatch.rules.triage_model import Model, Prediction, shipped
 from dispatch.rules.words import Hit, WordIndex, fold
 
 LEXICON_VERSION = "lexicon-1"
@@ -42,7 +42,7 @@ class Classification(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict, and the words that led to it. ``trade`` is None, and the desk is asked, if nothing tells.
 
     ``alternatives`` are the two likeliest trades with their thousandths; ``out_of_scope`` says that none of the site's
-    crafts is asked for.
+    crafts is asked for; ``alarmed_by`` is what made it an emergency (a hint: the channel's hazards or urgency).
     """
 
     kind: str
@@ -57,6 +57,7 @@ class Classification(msgspec.Struct, frozen=True, kw_only=True):
     model_version: str = LEXICON_VERSION
     alternatives: tuple[tuple[str, int], ...] = ()
     out_of_scope: bool = False
+    alarmed_by: Source = "none"
 
 
 class _Votes:
@@ -103,9 +104,9 @@ class _Votes:
         return trade, _CERTAIN * self.weight[trade] // (sum(self.weight.values()) + _UNSURE)
 
 
-def hear(texts: Sequence[str]) -> list[Prediction]:
-    """What the model makes of many texts at once, for :func:`classify`: that costs less than one after another."""
-    return shipped().predict_all([fold(text) for text in texts])
+def hear(texts: Sequence[str], model: Model | None = None) -> list[Prediction]:
+    """What a model makes of many texts at once, for :func:`classify`: that costs less than one after another."""
+    return (model or shipped()).predict_all([fold(text) for text in texts])
 
 
 def classify(
@@ -120,11 +121,13 @@ def classify(
     kind: str = "repair",
     origin: str = "reactive",
     heard: Prediction | None = None,
+    model: Model | None = None,
 ) -> Classification:
     """Classify one report. Whatever the text, it never fails; planned work is not alarmed by its own words.
 
-    ``heard`` is what :func:`hear` made of the text, if it was asked before.
+    ``heard`` is what :func:`hear` made of the text, if it was asked before, with the same ``model`` (the shipped one).
     """
+    model = model or shipped()
     index = policy.compiled(WordIndex)
     folded = fold(text or "")
     things, alarms = index.scan(folded)
@@ -137,7 +140,7 @@ def classify(
         alarms += _category(policy, index, votes, category, evidence)
     tasks = _tasks(alarms, evidence)
     planned = origin in _PLANNED_ORIGINS or kind == "preventive"
-    said = None if planned else _heard(folded, heard)
+    said = None if planned else _heard(model, folded, heard)
     found, source = _trade(policy, votes, things, said)
     if planned:
         alarms = []
@@ -145,6 +148,7 @@ def classify(
     told = tuple(dict.fromkeys((*hazards, *named, *tasks))) if hazards or named or tasks else ()
     alarming = tuple(each for each in told if each not in policy.document.lexicon.tasks) if told else ()
     urgency = "emergency" if named else _urgency(index.hazards, alarms, alarming, urgency_hint, impact, said, evidence)
+    alarmed_by: Source = ("model" if felt else "lexicon") if named else "hint" if urgency == "emergency" else "none"
     trade, confidence = found.trade, found.confidence_permille
     if emergency is not None:
         trade, confidence, source = emergency, max(confidence, _ALARM_CONFIDENCE), "model" if felt else "lexicon"
@@ -155,7 +159,7 @@ def classify(
     if kind in LETTER_KINDS and urgency != "emergency" and trade != trade_hint:
         trade, confidence, source = None, 0, "none"
     if source == "model" and trade and said is not None:
-        evidence += [f"{word}→{trade}" for word in shipped().reasons(said, trade)]
+        evidence += [f"{word}→{trade}" for word in model.reasons(said, trade)]
     return Classification(
         kind=kind,
         trade=trade,
@@ -166,15 +170,16 @@ def classify(
         source=source,
         evidence=tuple(evidence[-_EVIDENCE_LIMIT:]),
         needs_front_desk=trade is None,
-        model_version=shipped().version if said is not None else LEXICON_VERSION,
+        model_version=model.version if said is not None else LEXICON_VERSION,
         alternatives=found.alternatives,
         out_of_scope=trade is None and found.out_of_scope,
+        alarmed_by=alarmed_by,
     )
 
 
-def _heard(folded: str, heard: Prediction | None) -> Prediction | None:
+def _heard(model: Model, folded: str, heard: Prediction | None) -> Prediction | None:
     """What the model makes of a text; None of one in which it knows nothing."""
-    said = heard or (shipped().predict(folded) if folded else None)
+    said = heard or (model.predict(folded) if folded else None)
     return said if said is not None and said.known else None
 
 

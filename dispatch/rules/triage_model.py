@@ -38,7 +38,8 @@ class ModelError(Broken):
 
     def __init__(self, code: str, what: str) -> None:
         """``what`` is wrong; the remedy is always the same."""
-        super().__init__(f"{code}: {what}; build it anew with `make model`, or install the package again")
+        remedy = "build it anew with `make model` (one of your own: `dispatch train`), or install the package again"
+        super().__init__(f"{code}: {what}; {remedy}")
         self.code = code
 
 
@@ -216,24 +217,24 @@ def write(document: Document) -> bytes:
     return MAGIC + bytes([FORMAT]) + hashlib.sha256(packed).digest() + packed
 
 
-def load(data: bytes) -> Model:
-    """Read a model's file.
+def load(data: bytes, name: str = FILE) -> Model:
+    """Read a model's file; ``name`` is what errors call it.
 
     Raises:
         ModelError: ``model_damaged`` or ``model_version``.
     """
     head = len(MAGIC) + 1
     if not data.startswith(MAGIC) or len(data) < head + _SUM_LENGTH:
-        raise ModelError("model_damaged", f"{FILE} is not a model of triage")
+        raise ModelError("model_damaged", f"{name} is not a model of triage")
     if data[head - 1] != FORMAT:
-        raise ModelError("model_version", f"{FILE} has format {data[head - 1]}, and this engine reads {FORMAT}")
+        raise ModelError("model_version", f"{name} has format {data[head - 1]}, and this engine reads {FORMAT}")
     packed = data[head + _SUM_LENGTH :]
     if hashlib.sha256(packed).digest() != data[head : head + _SUM_LENGTH]:
-        raise ModelError("model_damaged", f"the checksum of {FILE} does not match")
+        raise ModelError("model_damaged", f"the checksum of {name} does not match")
     try:
         return Model(msgspec.msgpack.decode(zlib.decompress(packed), type=Document))
     except (msgspec.MsgspecError, ValueError, KeyError, zlib.error) as error:
-        raise ModelError("model_damaged", f"{FILE} cannot be read: {error}") from error
+        raise ModelError("model_damaged", f"{name} cannot be read: {error}") from error
 
 
 @cache

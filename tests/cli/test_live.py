@@ -227,3 +227,23 @@ def test_a_lane_is_the_one_that_workers_use():
 
     keys = [f"campus:{name}" for name in ("north", "south", "east", "西区")]
     assert [lane_of(key, 8) for key in keys] == [partition_of(key, 8) for key in keys]
+
+
+def test_what_the_desk_corrects_on_the_log_is_learnt_from_it(live, opened, tmp_path):
+    text = "北区17号楼611水龙头滴水"
+    said = live.lines("publish", "-", "--wait", WAIT_S, stdin=_report(text=text, id="learn-1"))
+    (accepted,) = [line for line in said if line.get("accepted")]
+    (order_id,) = accepted["order_ids"]
+    desk = {"work_order_id": order_id, "actor": {"id": "dora", "role": "dispatcher"}, "trade": "masonry"}
+    said = live.lines("publish", "-", "--wait", WAIT_S, stdin=_line("action.reclassify", {**desk, "reason": "wall"}))
+    assert _heard(said, "work-order.reclassified")
+
+    (found,) = live.lines("train", "--from-log", "--examples", tmp_path / "lessons.jsonl")
+    assert found["orders"]["corrected"] == 1
+    lessons = [json.loads(line) for line in (tmp_path / "lessons.jsonl").read_text("utf-8").splitlines()]
+    (lesson,) = [each for each in lessons if each["basis"] == "corrected"]
+    assert (lesson["text"], lesson["said"]["trade"], lesson["label"]["trade"]) == (text, "plumbing", "masonry")
+    assert lesson["model_version"].startswith("triage-")
+    (same,) = live.lines("classify", "--compare", "shipped", "shipped", "--from-log")
+    assert same["reports"] >= 2
+    assert same["changed"] == 0

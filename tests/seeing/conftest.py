@@ -16,6 +16,7 @@ from dispatch.agents.admin import create_topics
 from dispatch.embedded import embedded
 from dispatch.embedded.ports import free_port
 from tests.support.engine import Client, Engine, settings_for, token
+from tests.support.models import tiny
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,10 @@ def servers(tmp_path_factory):
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def settings(servers, tmp_path_factory):
-    given = {"web_port": free_port()}
-    found = settings_for(servers.kafka, servers.redis, tmp_path_factory.mktemp("seeing"), **given)
+    folder = tmp_path_factory.mktemp("seeing")
+    (folder / "shadow.bin").write_bytes(tiny("taps", tap={"plumbing": 9}, 水龙={"plumbing": 9}))
+    given = {"web_port": free_port(), "triage_shadow": folder / "shadow.bin"}
+    found = settings_for(servers.kafka, servers.redis, folder, **given)
     await create_topics(found.kafka_client(), found.partitions)
     return found
 

@@ -26,6 +26,7 @@ _WORDS = {
         "increase",
         "topk",
         "absent",
+        "offset",
         "abs",
     ),
     "histogram_quantile",

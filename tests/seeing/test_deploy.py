@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dispatch.agents.counting_triage import NOBODY
 from dispatch.settings import ROLES, Settings
 from dispatch.topics import TOPICS
 from tests.seeing.promql import aggregations, faults, left, selectors
@@ -21,6 +22,7 @@ ALERTS = [
     for rule in group["rules"]
 ]
 EXPRESSIONS = [target["expr"] for _panel, target in TARGETS] + [rule["expr"] for rule in ALERTS]
+TRIAGE_OUTCOMES = {"decided", "abstained", "out_of_scope", "letter", "same", "lost", "gained"}
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 PROMETHEUS = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text("utf-8"))
 
@@ -81,7 +83,9 @@ def test_values_that_are_matched_are_values_that_occur():
         "role": set(ROLES),
         "topic": set(TOPICS),
         "state": {"open", "half-open", "closed"},
-        "outcome": {"attempted", "succeeded", "failed", "dropped"},
+        "outcome": {"attempted", "succeeded", "failed", "dropped", *TRIAGE_OUTCOMES},
+        "trade": {NOBODY},
+        "on": {"trade", "emergency", "urgency"},
         "job": {config["job_name"] for config in PROMETHEUS["scrape_configs"]},
         "code": {"decide-failed", "kills-the-worker"},
     }

@@ -1,0 +1,140 @@
+"""Training a model of one's own: the learner that lies in a corpus's folder, on its texts and on what the log teaches.
+
+The corpus and its learner (``corpus/train.py``, which also makes the shipped model) are not in the package; they are
+in every checkout and source distribution.
+"""
+
+import hashlib
+import importlib
+import importlib.util
+import re
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+import dispatch
+from dispatch.cli.group import CommandError
+from dispatch.rules.lessons import Lesson
+from dispatch.rules.triage_features import features
+from dispatch.rules.triage_model import Document, Model, shipped, write
+from dispatch.rules.words import fold
+
+PACKAGE: Final = "corpus"
+CHECKOUT: Final = Path(dispatch.__file__).parents[1] / PACKAGE
+NEEDED: Final = ("__init__.py", "train.py", "reading.py", "fragments.txt", "dangers.txt", "vectors.npz", "cores")
+SAID_BY: Final = 2
+"""A piece of words that neither corpus nor dictionary has is learnt only if so many texts have it: no one's name is."""
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_NOT_WORDS = re.compile(r"[\W_]+")
+
+
+class Taught(msgspec.Struct, frozen=True, kw_only=True):
+    """A model's file and its version; from how many lessons, and how many were left out as texts to measure by."""
+
+    data: bytes
+    version: str
+    lessons: int
+    held_out: int
+
+
+def train(folder: Path | None, lessons: Sequence[Lesson]) -> Taught:
+    """A model from the corpus in ``folder`` (that of the checkout) and ``lessons``: the same of both, the same bytes.
+
+    Raises:
+        CommandError: if there is no corpus, or scikit-learn is not installed; it says what to do.
+    """
+    learner = _load(folder if folder is not None else CHECKOUT)
+    limits = importlib.import_module("threadpoolctl").threadpool_limits
+    with limits(limits=1):  # sums in another order have other last digits
+        return _train(learner, lessons)
+
+
+def _load(folder: Path) -> Any:
+    missing = [name for name in NEEDED if not (folder / name).exists()]
+    if missing:
+        raise CommandError(
+            f"no corpus of triage in {folder}: it has no {', '.join(missing)}; "
+            f"pass --corpus with that folder of the project's source (the package is without it)"
+        )
+    if importlib.util.find_spec("sklearn") is None:
+        raise CommandError("scikit-learn is not installed: `pip install 'workorder-dispatch[train]'`")
+    known = sys.modules.get(PACKAGE)
+    if known is None or list(known.__path__) != [str(folder)]:
+        places = [str(folder)]
+        spec = importlib.util.spec_from_file_location(
+            PACKAGE, folder / "__init__.py", submodule_search_locations=places
+        )
+        if spec is None:  # it is a file that there is, and ends in .py
+            raise CommandError(f"{folder} cannot be imported")
+        sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
+    return importlib.import_module(f"{PACKAGE}.train")
+
+
+def _train(learner: Any, lessons: Sequence[Lesson]) -> Taught:
+    """As the learner's own ``main`` does it: the first round says how sure scores are, the second learns from all."""
+    cores = list(learner.cores())
+    held_out = {_bare(core.text) for core in cores if core.split == "test"}
+    ours = [each for each in lessons if _bare(each.text) not in held_out]
+    told = [core for core in cores if core.split == "open"]
+    voices = [core for core in told if core.id.startswith("voices_")]
+    plain = learner.examples([core for core in told if not core.id.startswith("voices_")])
+    spoken, small = learner.examples(voices), learner.fragments()
+    learnt_of = _examples(learner, ours, [*plain, *spoken, *small])
+    first = [*plain, *small, *learnt_of]
+    sharp = _sharpness(learner, first, spoken)
+    everything = [*learner.examples(told), *small, *learnt_of]
+    space = learner.Space(everything)
+    version = f"{learner.version_of()}+{_digest(ours)}"
+    made: Document = learner.document(space, learner.learn_all(space, everything), sharp, version)
+    Model(made)
+    return Taught(data=write(made), version=version, lessons=len(ours), held_out=len(lessons) - len(ours))
+
+
+def _sharpness(learner: Any, told: Sequence[Any], spoken: Sequence[Any]) -> float:
+    space = learner.Space(told)
+    craft = learner.learn_all(space, told)["trade"]
+    known = [each for each in spoken if each.trade in craft.answers]
+    if not known:
+        return 1.0
+    scores = craft.scores(space.matrix(known))
+    return float(learner.sharpness(scores, [craft.answers.index(each.trade) for each in known]))
+
+
+def _examples(learner: Any, lessons: Sequence[Lesson], corpus: Sequence[Any]) -> list[Any]:
+    """Lessons as the learner reads them, without pieces of words that only one of them has."""
+    found = [features(fold(lesson.text)) for lesson in lessons]
+    seen = Counter(each for one in found for each in one)
+    common = {each for example in corpus for each in example.features}
+    common.update(learner.read_vectors()[0])
+    return [
+        learner.Example(
+            frozenset(each for each in one if each in common or seen[each] >= SAID_BY),
+            lesson.label.trade or "",
+            _hazard(learner, lesson),
+            lesson.label.urgency,
+            lesson.label.kind,
+            lesson.weight,
+        )
+        for lesson, one in zip(lessons, found, strict=True)
+    ]
+
+
+def _hazard(learner: Any, lesson: Lesson) -> str:
+    """What is dangerous; where nobody named it, what the shipped model takes for likeliest."""
+    if lesson.label.urgency != "emergency":
+        return str(learner.CALM)
+    return lesson.label.hazard or shipped().predict(fold(lesson.text)).hazard
+
+
+def _digest(lessons: Sequence[Lesson]) -> str:
+    made_from = _encode([shipped().version, *((each.text, each.label, each.weight) for each in lessons)])
+    return hashlib.sha256(made_from + Path(__file__).read_bytes()).hexdigest()[:12]
+
+
+def _bare(text: str) -> str:
+    return _NOT_WORDS.sub("", fold(text))
