@@ -13,13 +13,14 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from dispatch.app import partition_of
 from dispatch.embedded import Servers
 from dispatch.topics import ACTIONS, COMMANDS, REQUESTS
 from tests.crash.client import Client
 from tests.crash.doctored import doctored
 from tests.crash.faults import cut_redis
 from tests.crash.recorded import Recorded, read_topics
-from tests.crash.stage import FAILPOINTS, SESSION_TIMEOUT_MS, Stage, open_stage
+from tests.crash.stage import FAILPOINTS, SESSION_TIMEOUT_MS, TENANT, Stage, open_stage
 from tests.crash.supervisor import READY_WITHIN_S, Supervisor, Worker, log_lines, until
 from tests.crash.verdict import Verdict, judge_with_store
 
@@ -29,6 +30,8 @@ OUTAGE_S = 30.0
 """How long lanes may stand still beside the slowest start of a worker: a session's end, a rebalance, a catching up."""
 MOST_AT_A_STEP = 3
 TAKEN = "lane taken"
+GONE_ON = 4
+"""So many batches of a lane later every territory in it has decided something that the stopped worker knows not of."""
 TAKEN_WITHIN_S = 40.0
 
 
@@ -171,7 +174,8 @@ class Run:
         if worker is None:
             return
         others = [one for one in self.workers if one is not worker]
-        before = len(log_lines(others, TAKEN))
+        lane = partition_of(f"{TENANT}:{step.partition('.')[2]}", self.stage.partitions)
+        before, decided = len(log_lines(others, TAKEN)), _batches(others, lane)
         worker.signal(signal.SIGSTOP)
         self.tally.stops += 1
         self.tally.stops_at.append(step)
@@ -180,8 +184,13 @@ class Run:
         async def taken() -> bool:
             return len(log_lines(others, TAKEN)) > before
 
+        async def gone_on() -> bool:
+            return _batches(others, lane) >= decided + GONE_ON
+
         if not await until(taken, TAKEN_WITHIN_S, 0.5):
             self.say(f"  nobody took a lane of {worker.name}")
+        if step.startswith("decided.") and not await until(gone_on, TAKEN_WITHIN_S, 0.5):
+            self.say(f"  nobody went on with lane {lane} of {worker.name}")
         await asyncio.sleep(self.rng.uniform(1, 3))
         worker.signal(signal.SIGCONT)
         worker.expected_end = True
@@ -198,6 +207,11 @@ class Run:
         self.tally.tail_cuts += 1
         self.tally.saves_cut += lost
         self.say(f"  {lost} saves cut")
+
+
+def _batches(workers: list[Worker], lane: int) -> int:
+    """How many batches of a lane the workers' desks have told of."""
+    return sum(line.get("part") == "desk" and line["lane"] == lane for line in log_lines(workers, "batch"))
 
 
 FAULTS: dict[str, Callable[[Run, str], Any]] = {
