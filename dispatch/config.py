@@ -45,11 +45,12 @@ FILES: Final = {
     "matching": "matching.yaml",
     "duplicates": "matching.yaml",
     "incidents": "matching.yaml",
+    "rework": "matching.yaml",
     "reasons": "reasons.yaml",
     "lexicon": "lexicon.yaml",
     "plans": "plans.yaml",
 }
-"""Each part of the policy document, and its file; ``duplicates`` and ``incidents`` are keys of ``matching.yaml``."""
+"""Each part of the policy document, and its file; those of ``_KEYS_WITHIN`` are keys of ``matching.yaml``."""
 
 OPTIONAL: Final = frozenset({"plans.yaml"})
 """Files that a folder may be without."""
@@ -57,7 +58,7 @@ OPTIONAL: Final = frozenset({"plans.yaml"})
 ROSTER_FILE: Final = "roster.yaml"
 HOOKS_FILE: Final = "hooks.yaml"
 
-_KEYS_WITHIN: Final = frozenset({"duplicates", "incidents"})
+_KEYS_WITHIN: Final = frozenset({"duplicates", "incidents", "rework"})
 _Model = TypeVar("_Model", bound=BaseModel)
 _Places = dict[str, tuple[YamlFile, Where]]
 

@@ -1,6 +1,6 @@
 """The store in Redis 6.2 or newer: one Lua call per territory and batch, all its keys under one hash tag.
 
-Keys of a territory: ``{tenant:territory}:meta|orders|technicians|timers|outbox`` and ``…:final:<order id>``.
+Keys of a territory: ``{tenant:territory}:meta|orders|technicians|timers|outbox|recent`` and ``…:final:<order id>``.
 """
 
 import asyncio
@@ -22,6 +22,9 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from dispatch.errors import Fenced
 from dispatch.stores.base import Attempt, Loaded, Meta, Save, TerritoryKey
 from dispatch.stores.link import ANSWER_WITHIN_S, Link, raised
+
+_PARTS = ("meta", "orders", "technicians", "timers", "outbox", "recent")
+"""A territory's keys, as ``save.lua`` counts them."""
 
 UNREACHABLE = (
     *(RedisConnectionError, RedisTimeoutError, ConnectionResetError, asyncio.TimeoutError),
@@ -71,9 +74,9 @@ class RedisStore:
         tag = f"{{{key}}}"
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hget(f"{tag}:meta", "meta")
-            for name in ("orders", "technicians", "outbox"):
+            for name in ("orders", "technicians", "outbox", "recent"):
                 pipe.hgetall(f"{tag}:{name}")
-            meta, orders, technicians, outbox = await pipe.execute()
+            meta, orders, technicians, outbox, recent = await pipe.execute()
         if meta is None:
             return None
         return Loaded(
@@ -81,6 +84,7 @@ class RedisStore:
             orders={order_id.decode(): blob for order_id, blob in orders.items()},
             technicians={one.decode(): blob for one, blob in technicians.items()},
             outbox=sorted((int(sequence), blob) for sequence, blob in outbox.items()),
+            recent={one.decode(): blob for one, blob in recent.items()},
         )
 
     async def save(self, saves: Mapping[TerritoryKey, Save], routes: Mapping[str, str] | None = None) -> None:
@@ -174,7 +178,7 @@ class RedisStore:
         tag = f"{{{key}}}"
         for order_id in await self.finals(key):
             await self._redis.delete(f"{tag}:final:{order_id}")
-        await self._redis.delete(*(f"{tag}:{name}" for name in ("meta", "orders", "technicians", "timers", "outbox")))
+        await self._redis.delete(*(f"{tag}:{name}" for name in _PARTS))
         await self.save({key: msgspec.structs.replace(save, expected=(0, ""))})
 
     async def attempt(self, lane: str) -> Attempt | None:
@@ -306,7 +310,7 @@ def _hidden(person_id: str) -> str:
 
 def _call(key: TerritoryKey, save: Save) -> tuple[list[str], list[Any]]:
     tag = f"{{{key}}}"
-    keys = [f"{tag}:{name}" for name in ("meta", "orders", "technicians", "timers", "outbox")]
+    keys = [f"{tag}:{name}" for name in _PARTS]
     keys += _final_keys(key, (order_id for order_id, _blob in save.finals))
     keys += _final_keys(key, save.reopened)
     sequence, blob = save.outbox if save.outbox is not None else ("", b"")
@@ -320,6 +324,8 @@ def _call(key: TerritoryKey, save: Save) -> tuple[list[str], list[Any]]:
         save.timers_dropped,
         list(chain.from_iterable(save.timers_added)),
         save.published,
+        list(chain.from_iterable(save.recent)),
+        save.forgotten,
         (sequence, blob, meta.sequence, meta.batch_id, _encode(meta)),
     )
     args: list[Any] = [save.expected[0], save.expected[1]]
