@@ -46,6 +46,7 @@ FILES: Final = {
     "duplicates": "matching.yaml",
     "incidents": "matching.yaml",
     "rework": "matching.yaml",
+    "faults": "matching.yaml",
     "reasons": "reasons.yaml",
     "lexicon": "lexicon.yaml",
     "plans": "plans.yaml",
@@ -58,7 +59,7 @@ OPTIONAL: Final = frozenset({"plans.yaml"})
 ROSTER_FILE: Final = "roster.yaml"
 HOOKS_FILE: Final = "hooks.yaml"
 
-_KEYS_WITHIN: Final = frozenset({"duplicates", "incidents", "rework"})
+_KEYS_WITHIN: Final = frozenset({"duplicates", "incidents", "rework", "faults"})
 _Model = TypeVar("_Model", bound=BaseModel)
 _Places = dict[str, tuple[YamlFile, Where]]
 

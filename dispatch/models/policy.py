@@ -233,6 +233,17 @@ class Rework(Part):
     after: tuple[Name, ...] = ("fixed", "temporary_fix", "no_fault_found")
 
 
+class Faults(Part):
+    """Whether a report that tells of several faults becomes several orders.
+
+    ``sure_permille`` is how sure a clause must be of its trade; of more than ``most`` faults people make the orders.
+    """
+
+    split: bool = True
+    sure_permille: int = Field(default=750, ge=500, le=1000)
+    most: int = Field(default=4, ge=2, le=20)
+
+
 class Incidents(Part):
     """So many reports of one building and one of the trades within the time are one incident; 0 is never."""
 
@@ -323,6 +334,7 @@ class PolicyDocument(Part):
     duplicates: Duplicates = Duplicates()
     incidents: Incidents = Incidents()
     rework: Rework = Rework()
+    faults: Faults = Faults()
     reasons: Reasons
     lexicon: Lexicon
     plans: tuple[EmergencyPlan, ...] = ()

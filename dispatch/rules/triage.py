@@ -42,7 +42,7 @@ class Classification(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict, and the words that led to it. ``trade`` is None, and the desk is asked, if nothing tells.
 
     ``alternatives`` are the two likeliest trades with their thousandths; ``out_of_scope`` says that none of the site's
-    crafts is asked for.
+    crafts is asked for; ``named`` are the trades that words of the text point to, if only a little.
     """
 
     kind: str
@@ -57,6 +57,7 @@ class Classification(msgspec.Struct, frozen=True, kw_only=True):
     model_version: str = LEXICON_VERSION
     alternatives: tuple[tuple[str, int], ...] = ()
     out_of_scope: bool = False
+    named: tuple[str, ...] = ()
 
 
 class _Votes:
@@ -131,6 +132,7 @@ def classify(
     evidence = [said for hit in things for said in hit.word.evidence]
     votes = _Votes()
     votes.hits(things, "lexicon")
+    named = tuple(votes.weight)
     if trade_hint:
         _hint(policy, votes, trade_hint, evidence)
     if category:
@@ -140,9 +142,9 @@ def classify(
     found, source = _trade(policy, votes, things, said)
     if planned:
         alarms = []
-    emergency, named, felt = _danger(policy, alarms, said, found.trade, evidence)
-    told = tuple(dict.fromkeys((*hazards, *named))) if hazards or named else ()
-    urgency = "emergency" if named else _urgency(index.hazards, alarms, told, urgency_hint, impact, said, evidence)
+    emergency, dangers, felt = _danger(policy, alarms, said, found.trade, evidence)
+    told = tuple(dict.fromkeys((*hazards, *dangers))) if hazards or dangers else ()
+    urgency = "emergency" if dangers else _urgency(index.hazards, alarms, told, urgency_hint, impact, said, evidence)
     trade, confidence = found.trade, found.confidence_permille
     if emergency is not None:
         trade, confidence, source = emergency, max(confidence, _ALARM_CONFIDENCE), "model" if felt else "lexicon"
@@ -167,6 +169,7 @@ def classify(
         model_version=shipped().version if said is not None else LEXICON_VERSION,
         alternatives=found.alternatives,
         out_of_scope=trade is None and found.out_of_scope,
+        named=named if emergency is None else (*named, emergency),
     )
 
 
