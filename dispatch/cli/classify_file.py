@@ -65,6 +65,8 @@ def _judged(
     policy: Policy, row: Mapping[str, str | None], place: Mapping[str, Any], verdict: Classification, faults: Faults
 ) -> dict[str, object]:
     where = locate(policy, place, row["text"] or "")
+    if faults.parts and verdict.trade is None:
+        verdict = faults.parts[0].verdict  # of two that compete nobody can say which; told apart they are known
     return {
         "id": row["id"] or "",
         "kind": verdict.kind,

@@ -202,7 +202,8 @@ def _goes_on(asked: Asked, group: Sequence[_Judged], trade: str, one: _Judged) -
 def _settled(asked: Asked, parts: Sequence[tuple[_Draft, Prediction]]) -> Faults:
     """The parts judged by themselves; none if one then is something else, or the emergency is not in one of them."""
     whole, judged = asked.whole, []
-    second = next(part.trade for part, _heard in parts if part.trade != whole.trade)
+    main = whole.trade or parts[0][0].trade
+    second = next(part.trade for part, _heard in parts if part.trade != main)
     for part, heard in parts:
         verdict = classify(asked.policy, text=part.text, heard=heard)
         judged.append(Part(text=part.text, at=part.at, said=part.said, trade=part.trade, verdict=verdict, heard=heard))
