@@ -47,12 +47,14 @@ FILES: Final = {
     "matching": "matching.yaml",
     "duplicates": "matching.yaml",
     "incidents": "matching.yaml",
+    "rework": "matching.yaml",
+    "faults": "matching.yaml",
     "reasons": "reasons.yaml",
     "lexicon": "lexicon.yaml",
     "urgency": "urgency.yaml",
     "plans": "plans.yaml",
 }
-"""Each part of the policy document, and its file; ``duplicates`` and ``incidents`` are keys of ``matching.yaml``."""
+"""Each part of the policy document, and its file; those of ``_KEYS_WITHIN`` are keys of ``matching.yaml``."""
 
 OPTIONAL: Final = frozenset({"plans.yaml", "urgency.yaml"})
 """Files that a folder may be without."""
@@ -60,7 +62,7 @@ OPTIONAL: Final = frozenset({"plans.yaml", "urgency.yaml"})
 ROSTER_FILE: Final = "roster.yaml"
 HOOKS_FILE: Final = "hooks.yaml"
 
-_KEYS_WITHIN: Final = frozenset({"duplicates", "incidents"})
+_KEYS_WITHIN: Final = frozenset({"duplicates", "incidents", "rework", "faults"})
 _Model = TypeVar("_Model", bound=BaseModel)
 _Places = dict[str, tuple[YamlFile, Where]]
 

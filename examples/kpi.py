@@ -1,11 +1,12 @@
-"""A KPI service: the on-time share by clock, from dispatch.completions alone, with its denominators.
+"""A KPI service: the on-time share by clock and the rework rate (返修率), from dispatch.completions alone.
 
     python examples/kpi.py --once --kafka 127.0.0.1:9092     # up to now
     python examples/kpi.py --for 3600 --json                 # an hour more, then the figures
 
 A cycle of an order counts by the verdicts of its completion. What comes later corrects it: a late fact (`corrected`),
 work that was not accepted (`work-rejected`: the verdict is void until the work is done again). Drills, exclusions, and
-orders that were refused, merged or cancelled are in no denominator; they are counted beside it.
+orders that were refused, merged or cancelled are in no denominator; they are counted beside it. A repair came back if
+an order or a new cycle says that it is rework of it, whoever found that: the machine, the reporter, an inspector.
 """
 
 import json
@@ -62,6 +63,8 @@ class OnTime:
     def __init__(self) -> None:
         """Nothing heard yet."""
         self.cycles: dict[tuple[str, int], Cycle] = {}
+        self.repaired: set[str] = set()
+        self.rework: dict[tuple[str, int], tuple[str, str]] = {}
         self.now = ""
 
     def hear(self, event: Event) -> None:
@@ -90,6 +93,13 @@ class OnTime:
             cycle.judge([*data.get("clocks", ()), *data.get("clock_changes", ())])
         if kind == "closed":
             cycle.close()
+        self._count_rework(kind, order_id, number, data)
+
+    def _count_rework(self, kind: str, order_id: str, number: int, data: dict[str, Any]) -> None:
+        if kind == "completed" and data.get("state") == "completed" and not data.get("drill"):
+            self.repaired.add(order_id)
+        if (rework := data.get("rework")) is not None:
+            self.rework[order_id, number] = (rework["of_id"], rework.get("basis") or "?")
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """A row for each clock: promised = met + breached + open. `open_overdue` knows of no pauses."""
@@ -110,6 +120,14 @@ class OnTime:
                     "open_overdue": sum(1 for due in still if due and _moment(due) < _moment(self.now)),
                 }
 
+    def rework_rate(self) -> dict[str, Any]:
+        """How many of the orders repaired came back, and who found out."""
+        told = [found for cycle, found in self.rework.items() if self.cycles[cycle].left_out is None]
+        back = {of_id: basis for of_id, basis in told if of_id in self.repaired}
+        of = len(self.repaired)
+        by = dict(Counter(back.values()))
+        return {"repaired": of, "came_back": len(back), "rate": round(len(back) / of, 4) if of else None, "by": by}
+
     def left_out(self) -> dict[str, int]:
         """How many cycles are in no denominator, by reason."""
         return dict(sorted(Counter(one.left_out for one in self.cycles.values() if one.left_out).items()))
@@ -123,7 +141,7 @@ def show(figures: OnTime, *, as_json: bool) -> None:
     """The figures as lines of JSON, or as a table."""
     rows = list(figures.rows())
     if as_json:
-        for row in [*rows, {"left_out": figures.left_out()}]:
+        for row in [*rows, {"rework": figures.rework_rate()}, {"left_out": figures.left_out()}]:
             say(json.dumps(row))
         return
     say(f"{'clock':<10} {'on time':>8} {'met':>6} {'late':>6} {'open':>6} {'overdue':>8} {'promised':>9}")
@@ -131,6 +149,9 @@ def show(figures: OnTime, *, as_json: bool) -> None:
         share = "-" if row["on_time"] is None else f"{row['on_time']:.1%}"
         counts = f"{row['met']:>6} {row['breached']:>6} {row['open']:>6} {row['open_overdue']:>8} {row['promised']:>9}"
         say(f"{row['clock']:<10} {share:>8} {counts}")
+    rework = figures.rework_rate()
+    share = "-" if rework["rate"] is None else f"{rework['rate']:.1%}"
+    say(f"rework 返修率: {share} ({rework['came_back']} of {rework['repaired']} repaired; {rework['by'] or 'none'})")
     say(f"in no denominator: {figures.left_out() or 'none'}")
 
 

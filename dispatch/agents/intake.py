@@ -25,6 +25,7 @@ from dispatch.agents.patience import patiently
 from dispatch.agents.policies import PolicyBook
 from dispatch.agents.publisher import Publisher, Record
 from dispatch.agents.shadow import Shadow
+from dispatch.agents.splitting import split_up
 from dispatch.errors import Rejected, rejected
 from dispatch.log import get_log
 from dispatch.models.commands import Command, encode_command
@@ -135,7 +136,8 @@ class Intake:
             record, step = draft.record, partial(_classified, draft, heard, self.model)
             if id(record) not in refused and self._tried(record, step, letters) is None:
                 refused.add(id(record))
-        return [draft for draft in drafts if id(draft.record) not in refused], letters
+        kept = [draft for draft in drafts if id(draft.record) not in refused]
+        return split_up(kept, self.tenant, self.model), letters
 
     def _tried(self, record: ConsumerRecord, step: Callable[[], _T], letters: list[Record]) -> _T | None:
         """What a step makes of a record; None when it is a dead letter: one bad input must not stop its partition."""

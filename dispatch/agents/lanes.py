@@ -18,7 +18,7 @@ from dispatch.log import get_log
 from dispatch.rules.batch import fold_end, retime
 from dispatch.rules.events import Event, revive
 from dispatch.rules.evolve import fold
-from dispatch.rules.state import Data, Order, Technician, moment_of, text_of
+from dispatch.rules.state import Data, Done, Order, Technician, moment_of, text_of
 from dispatch.rules.territory import Territory
 from dispatch.stores.base import Loaded, Meta, Save, TerritoryKey
 from dispatch.topics import COMMANDS, COMMANDS_URGENT, WORK_ORDERS
@@ -31,6 +31,7 @@ REBUILD = "Run `dispatch rebuild`: it makes the state anew from the log"
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
 _order = msgspec.msgpack.Decoder(Order).decode
+_done = msgspec.msgpack.Decoder(Done).decode
 _technician = msgspec.msgpack.Decoder(Technician).decode
 
 
@@ -83,6 +84,8 @@ def load_territory(key: TerritoryKey, loaded: Loaded | None, policy_version: str
         territory.put_technician(_technician(blob))
     for blob in loaded.orders.values():
         territory.put_order(_order(blob))
+    for name, blob in loaded.recent.items():
+        territory.put_recent(name, _done(blob))
     territory.sequence, territory.batch_id = meta.sequence, meta.batch_id
     territory.policy_version = meta.policy_version or policy_version
     territory.opened = meta.opened
@@ -102,6 +105,7 @@ def save_of(held: Held, outbox: bytes | None, final_ttl_s: int) -> Save:
     """What has changed in a territory since its last save, as one atomic change."""
     territory = held.territory
     dropped, added = retime(territory)
+    notes = [(name, territory.recent_at(name)) for name in sorted(territory.recent.changed)]
     orders: list[tuple[str, bytes]] = []
     finals: list[tuple[str, bytes]] = []
     for order in territory.changed_orders.values():
@@ -113,6 +117,8 @@ def save_of(held: Held, outbox: bytes | None, final_ttl_s: int) -> Save:
         finals=finals,
         reopened=sorted(territory.reopened),
         technicians=[(one.id, _pack(one)) for one in territory.changed_technicians.values()],
+        recent=[(name, _pack(done)) for name, done in notes if done is not None],
+        forgotten=[name for name, done in notes if done is None],
         timers_dropped=dropped,
         timers_added=[(int(at.timestamp() * 1000), timer_id) for at, timer_id in added],
         outbox=(territory.sequence, outbox) if outbox is not None else None,

@@ -1,12 +1,16 @@
 """What intake makes of a request: the data of an ``open`` command, and the people that it names."""
 
+import copy
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from dispatch.agents.privacy import new_subject, person_details, scrub
 from dispatch.models.people import PersonRef
 from dispatch.models.requests import RequestSubmitted, given
+from dispatch.rules.faults import Asked, Part
 from dispatch.rules.location import Place, facts_of, locate
+from dispatch.rules.place_parts import locate_part
 from dispatch.rules.policy import Policy
 from dispatch.rules.state import Data, text_of, whole_ms
 from dispatch.rules.triage import Classification, classify
@@ -36,30 +40,73 @@ class Report:
         self.request, self.request_id, self.number = request, request_id, number
         self.reported_at, self.policy = reported_at, policy
         self.trade_hint = item_trade or request.trade_hint
+        self.itemised = len(request.items) > 1
         self.said = item_text or request.text or ""
         self.text = scrub(self.said, request.reporter.name)
+        self.verdict: Classification | None = None
+        self.place: Place | None = None
+        self.part: Part | None = None
+        self.of = 1
         if request.location and request.location.note:
             self.said = f"{self.said}\n{request.location.note}"
-        self.verdict: Classification | None = None
 
     def opening(self, heard: Prediction | None, model: Model | None = None) -> tuple[Data, str]:
         """The data of the ``open`` command, and the territory that it is for. ``model`` is who has heard it."""
-        request, policy, text = self.request, self.policy, self.text
-        place = locate(policy, given(request.location) if request.location else None, text)
+        policy, text = self.policy, self.text
+        place = self.place = self.place or locate(policy, self._form(), text)
         self.verdict = self.judged(heard, model)
         verdict = in_context(policy, self.verdict, f"{text}\n{self._said_beside()}", self._context(place))
-        location = self._location(place)
-        return _opening(request, self.request_id, text, location, verdict, self.reported_at), place.territory
+        data = _opening(self.request, self.request_id, text, self._location(place), verdict, self.reported_at)
+        if self.part is not None:
+            data["classifier"]["evidence"] = (*verdict.evidence, self._split_at())
+        return data, place.territory
+
+    def asked(self) -> Asked | None:
+        """The question whether it tells of several faults, once it has been classified.
+
+        Only a repair in words of its own is asked: not what the channel itemises, or says to be dangerous or planned.
+        """
+        request, verdict = self.request, self.verdict
+        if verdict is None or self.part is not None or len(verdict.named) < 2:  # noqa: PLR2004 -- two faults
+            return None
+        plain = request.kind == "repair" and (request.origin or "reactive") == "reactive"
+        if not plain or self.itemised or request.hazards:
+            return None
+        return Asked(self.policy, self.text, verdict)
+
+    def parted(self, parts: Sequence[Part]) -> list["Report"]:
+        """A report for each part, numbered from 0; where none is named, each is where the one before it is."""
+        found: list[Report] = []
+        for number, part in enumerate(parts):
+            one = copy.copy(self)
+            one.number, one.part, one.of = number, part, len(parts)
+            if not part.is_whole:
+                one.text = part.text
+                before = found[-1].place if found else self.place
+                one.place = locate_part(self.policy, self._form(), part.text, before, is_first=not number)
+            found.append(one)
+        return found
+
+    def _form(self) -> Data | None:
+        return given(self.request.location) if self.request.location else None
 
     def judged(self, heard: Prediction | None, model: Model | None) -> Classification:
-        """What it asks for, with all that request and channel say beside the text."""
-        request = self.request
+        """What it asks for, with all that request and channel say beside the text.
+
+        What the channel says of trade and category holds for the part that it fits.
+        """
+        request, part = self.request, self.part
+        hint, category, urgency = self.trade_hint, request.category, request.urgency_hint
+        if part is not None and not part.is_whole:
+            hint = hint if hint == part.trade else None
+            category = category if category == part.trade else None
+            urgency = urgency if urgency != "emergency" else None
         return classify(
             self.policy,
             text=self.text,
-            category=request.category,
-            trade_hint=self.trade_hint,
-            urgency_hint=request.urgency_hint,
+            category=category,
+            trade_hint=hint,
+            urgency_hint=urgency,
             hazards=request.hazards,
             impact=request.impact,
             kind=request.kind,
@@ -81,6 +128,11 @@ class Report:
             reported_at=self.reported_at,
             vulnerable=any(one is not None and bool(one.vulnerable) for one in people),
         )
+
+    def _split_at(self) -> str:
+        part = self.part
+        where = f", after {part.said!r}" if part and part.said else ""
+        return f"fault {self.number + 1} of {self.of}{where}"
 
     def _location(self, place: Place) -> Data:
         location, name = facts_of(place), self.request.reporter.name

@@ -163,6 +163,7 @@ async def _write(store: RedisStore, key: TerritoryKey, one: Folded) -> None:
         territory.changed_orders[order.id] = order
     for technician in territory.technicians.values():
         territory.changed_technicians[technician.id] = technician
+    territory.recent.changed.update(territory.recent.kept)
     territory.timers.clear()
     save = save_of(held, None, FINAL_TTL_S)
     finals = list(one.finals.items())
@@ -170,7 +171,9 @@ async def _write(store: RedisStore, key: TerritoryKey, one: Folded) -> None:
     await store.replace(key, msgspec.structs.replace(save, finals=first))
     for chunk in _chunks(rest):
         fence = (territory.sequence, territory.batch_id)
-        more = msgspec.structs.replace(save, expected=fence, orders=(), technicians=(), timers_added=(), finals=chunk)
+        more = msgspec.structs.replace(
+            save, expected=fence, orders=(), technicians=(), recent=(), timers_added=(), finals=chunk
+        )
         await store.save({key: more})
     await store.fix_routes(key.tenant, one.routes)
 

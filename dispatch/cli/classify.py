@@ -19,7 +19,9 @@ from dispatch.cli.output import print_facts, print_json, print_rows
 from dispatch.config import load_config, load_model
 from dispatch.models.base import Impact
 from dispatch.models.policy import URGENCIES
+from dispatch.rules.faults import Asked, Faults, told_apart
 from dispatch.rules.location import Place, locate
+from dispatch.rules.place_parts import locate_part
 from dispatch.rules.policy import Policy
 from dispatch.rules.promises import new_clocks
 from dispatch.rules.state import Clock, text_of
@@ -98,8 +100,9 @@ def command(
     verdict = classify(policy, text=text, model=model, **said)
     now = clock_of(settings).now()
     context = Context(territory=place.territory, area_path=place.area_path, reported_at=now, vulnerable=vulnerable)
+    [faults] = told_apart([Asked(policy, text, verdict)], model)
     verdict = in_context(policy, verdict, f"{text}\n{known['building'] or ''}\n{known['room'] or ''}", context)
-    document = _document(policy, place, verdict, now)
+    document = _document(policy, place, verdict, now) | _faults(policy, faults, known, place)
     if as_json:
         print_json(document)
     else:
@@ -142,6 +145,26 @@ def _document(policy: Policy, place: Place, verdict: Classification, now: dateti
     }
 
 
+def _faults(policy: Policy, faults: Faults, known: dict[str, Any], whole: Place) -> dict[str, Any]:
+    """The parts that a report becomes orders of, each with its place; none where it is one fault."""
+    parts, before = [], whole
+    form = {name: value for name, value in known.items() if value is not None}
+    for number, part in enumerate(faults.parts):
+        before = whole if part.is_whole else locate_part(policy, form, part.text, before, is_first=not number)
+        parts.append(
+            {
+                "text": part.text,
+                "trade": part.trade,
+                "urgency": part.verdict.urgency,
+                "confidence": part.verdict.confidence_permille / 1000,
+                "at": part.at,
+                "after": part.said,
+                "place": msgspec.to_builtins(before),
+            }
+        )
+    return {"faults": parts, "second_trade": faults.second}
+
+
 def _promise(clock: Clock) -> dict[str, Any]:
     return {
         "name": clock.name,
@@ -160,6 +183,7 @@ def _print(policy: Policy, said: dict[str, Any]) -> None:
         (
             ("trade", said["trade"] or ("out of scope" if said["out_of_scope"] else "nobody can say")),
             ("or", [f"{one['trade']} {one['confidence']:.0%}" for one in said["alternatives"]]),
+            ("faults", [f"{one['trade']} ({one['urgency']}): {one['text']}" for one in said["faults"]]),
             ("kind", said["kind"]),
             ("urgency", said["urgency"]),
             ("confidence", f"{said['confidence']:.0%} ({said['source']})"),

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from dispatch.cli.group import CommandError
+from dispatch.rules.faults import Asked, Faults, told_apart
 from dispatch.rules.location import locate
 from dispatch.rules.policy import Policy
-from dispatch.rules.triage import classify
+from dispatch.rules.triage import Classification, classify
 from dispatch.rules.triage_model import OUT_OF_SCOPE, Model
 
 COLUMNS: Final = (
@@ -34,7 +35,13 @@ def classify_file(
         UnicodeDecodeError: if it is not UTF-8.
         OSError: if a file cannot be read or written.
     """
-    rows = [_judged(policy, row, place, {**said, "model": model}) for row in read_table(source)]
+    read = read_table(source)
+    verdicts = [classify(policy, text=row["text"] or "", model=model, **said) for row in read]
+    asked = [Asked(policy, row["text"] or "", verdict) for row, verdict in zip(read, verdicts, strict=True)]
+    rows = [
+        _judged(policy, row, place, verdict, faults)
+        for row, verdict, faults in zip(read, verdicts, told_apart(asked, model), strict=True)
+    ]
     with target.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, COLUMNS)
         table.writeheader()
@@ -62,11 +69,11 @@ def read_table(source: Path) -> list[dict[str, str | None]]:
 
 
 def _judged(
-    policy: Policy, row: Mapping[str, str | None], place: Mapping[str, Any], said: Mapping[str, Any]
+    policy: Policy, row: Mapping[str, str | None], place: Mapping[str, Any], verdict: Classification, faults: Faults
 ) -> dict[str, object]:
-    text = row["text"] or ""
-    verdict = classify(policy, text=text, **said)
-    where = locate(policy, place, text)
+    where = locate(policy, place, row["text"] or "")
+    if faults.parts and verdict.trade is None:
+        verdict = faults.parts[0].verdict  # of two that compete nobody can say which; told apart they are known
     return {
         "id": row["id"] or "",
         "kind": verdict.kind,
@@ -75,11 +82,15 @@ def _judged(
         "emergency": int(verdict.urgency == "emergency"),
         "confidence": f"{verdict.confidence_permille / 1000:.3f}",
         "abstained": int(verdict.needs_front_desk and not verdict.out_of_scope),
-        "second_trade": next(
-            (each for each, sure in verdict.alternatives if each != verdict.trade and sure >= _WORTH_SAYING), ""
-        ),
-        "faults": 1,  # several faults are not told apart
+        "second_trade": faults.second or _second(verdict),
+        "faults": max(1, len(faults.parts)),
         "building": where.building or "",
         "room": where.room or "",
         "evidence": "; ".join(verdict.evidence),
     }
+
+
+def _second(verdict: Classification) -> str:
+    """The trade that the whole text may be about instead, if that is worth saying."""
+    others = (each for each, sure in verdict.alternatives if each != verdict.trade and sure >= _WORTH_SAYING)
+    return next(others, "")

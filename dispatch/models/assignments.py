@@ -21,7 +21,7 @@ from dispatch.models.base import (
     Text,
     Urgency,
 )
-from dispatch.models.order_base import LegEvent, OrderEvent
+from dispatch.models.order_base import LegEvent, OrderEvent, Rework
 
 Terms = Annotated[dict[Code, Integer], Field(max_length=100)]
 """A score's terms by name; integers, lower is better."""
@@ -78,7 +78,7 @@ class OfferExpired(LegEvent):
 
 
 class OrderUpdated(LegEvent):
-    """Something the technician should know changed: accepted, noted, linked, contacted, reminded."""
+    """Something the technician should know changed: accepted, linked, contacted, reminded, found to be rework."""
 
     what: Code | None = None
     link: Link | None = None
@@ -88,6 +88,7 @@ class OrderUpdated(LegEvent):
     method: Code | None = None
     outcome: Code | None = None
     impact: Code | None = None
+    rework: Rework | None = None
 
 
 class OrderReturned(LegEvent):

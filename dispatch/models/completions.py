@@ -20,7 +20,7 @@ from dispatch.models.base import (
     Verdict,
 )
 from dispatch.models.clocks import PausedSeconds
-from dispatch.models.order_base import LegEvent, OrderEvent
+from dispatch.models.order_base import LegEvent, OrderEvent, Rework
 from dispatch.models.people import Actor, OwnerTime
 from dispatch.models.reporter_actions import Dimensions
 from dispatch.models.work_done import Checklist, WorkDone
@@ -77,14 +77,6 @@ class ClockResult(Model):
 
 
 ClockResults = Annotated[tuple[ClockResult, ...], Field(max_length=50)]
-
-
-class Rework(Model):
-    """This is the repair of a repair: of which order, who says so, and within how many days it counts."""
-
-    of_id: Id
-    basis: Code | None = None
-    window_days: Count | None = None
 
 
 class Exclusion(Model):

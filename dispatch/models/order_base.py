@@ -5,12 +5,38 @@ from typing import Annotated
 from pydantic import Field, JsonValue
 
 from dispatch.models.action_base import AfterTheFact
-from dispatch.models.base import Code, Count, Id, Instant, LocationEvidence, Model, Reason, Text
+from dispatch.models.base import Code, Count, Id, Ids, Instant, LocationEvidence, Model, Permille, Reason, Text
 from dispatch.models.clocks import ClockFacts
 from dispatch.models.people import Actor, Owner
 
 FreeForm = Annotated[dict[str, JsonValue], Field(max_length=1_000)]
 """An object whose fields are the engine's own business."""
+
+
+class InWords(Model):
+    """One sentence in Chinese and one in English."""
+
+    zh: Text | None = None
+    en: Text | None = None
+
+
+class Rework(Model):
+    """This is the repair of a repair: of which order, who says so, and within how many days it counts.
+
+    Found by the machine it also says when that work was done and its order closed (absent: still to be accepted),
+    how many whole days before this report, by whom, what is the same (asset, room), and how alike the reports are.
+    """
+
+    of_id: Id
+    basis: Code | None = None
+    window_days: Count | None = None
+    completed_at: Instant | None = None
+    closed_at: Instant | None = None
+    days: Count | None = None
+    technician_ids: Ids = ()
+    same: Code | None = None
+    alike_permille: Permille | None = None
+    why: InWords | None = None
 
 
 class OrderEvent(Model):

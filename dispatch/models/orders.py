@@ -30,7 +30,7 @@ from dispatch.models.base import (
     Windows,
 )
 from dispatch.models.clocks import ClockFacts
-from dispatch.models.order_base import FreeForm, OrderEvent
+from dispatch.models.order_base import FreeForm, OrderEvent, Rework
 from dispatch.models.people import Owner, Subject
 
 Links = Annotated[tuple[Link, ...], Field(max_length=200)]
@@ -48,7 +48,8 @@ class Classifier(Model):
 class OrderOpened(OrderEvent):
     """A request, or a part of one, became a work order. `display_no` is short, for people.
 
-    `parties` are whom a complaint is about, and who leads them: they may not handle it.
+    `parties` are whom a complaint is about, and who leads them: they may not handle it. `rework`: the fault was
+    repaired not long ago, by the order that a link of type `rework_of` names too.
     """
 
     display_no: Line
@@ -83,6 +84,7 @@ class OrderOpened(OrderEvent):
     billing_hint: Code | None = None
     about_ref: Id | None = None
     parties: Ids = ()
+    rework: Rework | None = None
     external_refs: Annotated[tuple[ExternalRef, ...], Field(max_length=50)] = ()
     campaign_id: Id | None = None
     locale: Code | None = None
@@ -204,7 +206,9 @@ class OrderCancelled(OrderEvent):
 
 
 class OrderClosed(OrderEvent):
-    """The loop is closed: nothing more will come."""
+    """The loop is closed: nothing more will come. A like report until `rework_until` is rework of it."""
+
+    rework_until: Instant | None = None
 
 
 class OrderReopened(OrderEvent):
@@ -212,6 +216,7 @@ class OrderReopened(OrderEvent):
 
     previous_cycle: Count | None = None
     since_completion_s: Seconds | None = None
+    rework: Rework | None = None
 
 
 class OrderAppealed(OrderEvent):

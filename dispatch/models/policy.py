@@ -219,6 +219,31 @@ class Duplicates(Part):
     by_trade: dict[Name, DurationS] = Field(default_factory=dict)
 
 
+class Rework(Part):
+    """A like report of one place and trade within the window after work was done there is rework (返修).
+
+    ``after`` are the dispositions that call the work done. Reports of one room are alike if they share so many
+    thousandths of their words (``alike_permille``); of one asset they always are.
+    """
+
+    enabled: bool = True
+    window: DurationS = 30 * 86400
+    by_trade: dict[Name, DurationS] = Field(default_factory=dict)
+    alike_permille: int = Field(default=350, ge=0, le=1000)
+    after: tuple[Name, ...] = ("fixed", "temporary_fix", "no_fault_found")
+
+
+class Faults(Part):
+    """Whether a report that tells of several faults becomes several orders.
+
+    ``sure_permille`` is how sure a clause must be of its trade; of more than ``most`` faults people make the orders.
+    """
+
+    split: bool = True
+    sure_permille: int = Field(default=750, ge=500, le=1000)
+    most: int = Field(default=4, ge=2, le=20)
+
+
 class Incidents(Part):
     """So many reports of one building and one of the trades within the time are one incident; 0 is never."""
 
@@ -334,6 +359,8 @@ class PolicyDocument(Part):
     matching: Matching
     duplicates: Duplicates = Duplicates()
     incidents: Incidents = Incidents()
+    rework: Rework = Rework()
+    faults: Faults = Faults()
     reasons: Reasons
     lexicon: Lexicon
     urgency: tuple[Raise, ...] = ()

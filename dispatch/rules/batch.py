@@ -141,6 +141,7 @@ def _mark_end(
     territory.positions |= positions
     territory.now = now
     territory.batch_id = batch_id
+    territory.recent.forget_old(now)
     retime(territory)
     due = next_due(territory)
     data: Data = {
@@ -223,11 +224,12 @@ def fold_end(territory: Territory, event: Event) -> None:
     territory.policy_version = data["policy_version"]
     territory.batch_id = data["batch_id"]
     territory.now = moment_of(data["now"])
+    territory.recent.forget_old(territory.now)
     territory.sequence = event.sequence
 
 
 def state_hash(territory: Territory, finals: Mapping[str, bytes]) -> str:
-    """A hash of everything a territory knows: open orders, technicians, tombstones, position and sequence (I8)."""
+    """A hash of everything a territory knows: orders, technicians, tombstones, recent work, position, sequence (I8)."""
     digest = hashlib.sha256()
     encode = msgspec.msgpack.Encoder(order="deterministic").encode
     for order_id in sorted(territory.orders):
@@ -236,5 +238,7 @@ def state_hash(territory: Territory, finals: Mapping[str, bytes]) -> str:
         digest.update(encode(territory.technicians[technician_id]))
     for order_id in sorted(finals):
         digest.update(finals[order_id])
+    for key in sorted(territory.recent.kept):
+        digest.update(encode([key, territory.recent.kept[key]]))
     digest.update(encode([territory.sequence, territory.opened, territory.positions, territory.edges]))
     return digest.hexdigest()[:32]

@@ -102,7 +102,7 @@ def outcome(draft: Draft, order: Order, done_at: datetime, stopped: list[Stopped
         "clocks": [verdict_facts(clock, ended.get(name)) for name, clock in order.clocks.items()],
         "time_by_owner": owner_times(order, draft.now),
     }
-    for name in ("department_id", "job_class", "counters"):
+    for name in ("department_id", "job_class", "counters", "rework"):
         if value := getattr(order, name):
             facts[name] = value
     return facts

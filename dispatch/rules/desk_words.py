@@ -9,7 +9,8 @@ from dispatch.rules.legs import acted, needed, owner_of, release
 from dispatch.rules.lifecycle import crew_state, permit
 from dispatch.rules.opening import alarm
 from dispatch.rules.promises import known_needs, needs_of, promise_anew, start_missing
-from dispatch.rules.state import Data, Order
+from dispatch.rules.rework import LINK, rework_facts
+from dispatch.rules.state import Data, Order, text_of
 from dispatch.rules.work import needs_facts
 
 SAID_OF_CLASS = ("kind", "urgency", "hazards", "impact", "job_class")
@@ -25,8 +26,22 @@ def reclassify(draft: Draft, order: Order, action: str, data: Data) -> None:
         changes["requirements"] = needs_of(draft, trade, hazards=changes.get("hazards", order.hazards))
     was_emergency = order.urgency == "emergency"
     order = _classify(draft, order, data, changes) if order.needs_triage else _change(draft, order, data, changes)
+    if changes.get("requirements") and order.rework is None:
+        order = _look_for_rework(draft, order)
     if order.urgency == "emergency" and not was_emergency:
         alarm(draft, order)
+
+
+def _look_for_rework(draft: Draft, order: Order) -> Order:
+    """Now that its trade is known, it may prove to be the repair of a repair."""
+    said: Data = {name: getattr(order, name) for name in ("kind", "location", "text", "drill")}
+    said |= {"requirements": _needs(order), "reported_at": text_of(order.reported_at)}
+    rework = rework_facts(draft, said)
+    if rework is None or rework["of_id"] == order.id:
+        return order
+    link = {"type": LINK, "id": rework["of_id"]}
+    facts: Data = {"what": "rework", "rework": rework, "link": link, "changes": {"rework": rework}}
+    return draft.tell("work-order.updated", order, facts)
 
 
 def _change(draft: Draft, order: Order, data: Data, changes: Data) -> Order:

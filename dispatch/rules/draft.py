@@ -11,7 +11,7 @@ from dispatch.rules import clocks
 from dispatch.rules.events import Event
 from dispatch.rules.evolve import fold
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Clock, Data, Escalation, Order, Stopped, Technician, moment_of, text_of, whole_ms
+from dispatch.rules.state import Clock, Data, Done, Escalation, Order, Stopped, Technician, moment_of, text_of, whole_ms
 from dispatch.rules.territory import Territory
 
 
@@ -39,6 +39,7 @@ class Draft:
         self.opened = territory.opened
         self.orders: dict[str, Order] = {}
         self.technicians: dict[str, Technician] = {}
+        self.recent: dict[str, Done | None] = {}
 
     def order(self, order_id: str) -> Order | None:
         """The order as the draft has it."""
@@ -55,6 +56,14 @@ class Draft:
     def put_technician(self, technician: Technician) -> None:
         """Keep the changed technician in the draft."""
         self.technicians[technician.id] = technician
+
+    def recent_at(self, key: str) -> Done | None:
+        """The work that was done last at a key, as the draft has it."""
+        return self.recent[key] if key in self.recent else self.territory.recent_at(key)
+
+    def put_recent(self, key: str, done: Done | None) -> None:
+        """Keep in the draft what is to be remembered, or forgotten."""
+        self.recent[key] = done
 
     def known(self, order_id: str) -> Order:
         """The order; Rejected ``unknown-order`` when this territory never had it."""
@@ -126,6 +135,8 @@ class Draft:
             territory.put_technician(technician)
         for order in self.orders.values():
             territory.put_order(order)
+        for key, done in self.recent.items():
+            territory.put_recent(key, done)
         territory.opened = self.opened
         territory.sequence += len(self.events)
 

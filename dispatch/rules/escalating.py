@@ -12,6 +12,7 @@ from dispatch.rules.draft import Draft, cancel_clocks, change_clocks, end_escala
 from dispatch.rules.legs import move_leg
 from dispatch.rules.plans import facts_of
 from dispatch.rules.policy import RungAt
+from dispatch.rules.rework import watched_until
 from dispatch.rules.state import Clock, Data, Order, moment_of, text_of
 from dispatch.rules.territory import next_shift, next_shift_change
 from dispatch.rules.timers import Timer, id_of, next_of
@@ -232,7 +233,10 @@ def close(draft: Draft, order: Order, data: Data) -> Order:
     """Close the order: clocks that still live are cancelled, escalations are over."""
     order = cancel_clocks(draft, order, "closed")
     order = end_escalations(draft, order)
-    return draft.tell("work-order.closed", order, {"state": "closed", **data})
+    facts: Data = {"state": "closed", **data}
+    if until := watched_until(draft, order):
+        facts["rework_until"] = until
+    return draft.tell("work-order.closed", order, facts)
 
 
 def extend_clock(draft: Draft, order: Order, clock: Clock, until: str) -> Clock:

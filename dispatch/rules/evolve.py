@@ -14,6 +14,7 @@ from dispatch.rules.clocks import stopped
 from dispatch.rules.events import Event
 from dispatch.rules.evolve_special import SPECIAL
 from dispatch.rules.evolve_staff import fold_technician, set_load
+from dispatch.rules.recent import RECENT
 from dispatch.rules.state import (
     ACTIVE_LEG_STATES,
     Clock,
@@ -64,7 +65,7 @@ ASKED = {
 }
 CHANGEABLE = frozenset(
     {"kind", "urgency", "job_class", "impact", "location", "text", "department_id", "needs_triage", "merged_into"}
-    | {"moved_to", "acceptance", "approval", "extension", "incident_id"}
+    | {"moved_to", "acceptance", "approval", "extension", "incident_id", "rework"}
 )
 OF_STAFF = ("technician.", "shift.", "position.")
 
@@ -75,6 +76,7 @@ class Plan(NamedTuple):
     counter: str | None
     first_time: str | None
     special: Callable[[Order, Event], Data] | None
+    recent: Callable[[View, Order, Event], None] | None
     is_clock: bool
     is_staff: bool
 
@@ -85,6 +87,7 @@ def _plan(kind: str) -> Plan:
         counter=COUNTERS.get(kind),
         first_time=FIRST_TIMES.get(kind),
         special=SPECIAL.get(kind),
+        recent=RECENT.get(kind),
         is_clock=kind.startswith("clock."),
         is_staff=kind.startswith(OF_STAFF),
     )
@@ -119,6 +122,8 @@ def _fold_order(view: View, event: Event, plan: Plan, before: Order) -> None:
             set_load(view, leg.technician_id, leg.assignment_id, busy=False)
         after = tombstone(after)
     view.put_order(after)
+    if plan.recent is not None:
+        plan.recent(view, after, event)
     if "leg_state" in event.data:
         _load(view, event)
 
@@ -186,6 +191,7 @@ def _opened(event: Event) -> Order:
         text=data["text"],
         reporter=data["reporter"],
         links=tuple(data.get("links", ())),
+        rework=data.get("rework"),
         parties=tuple(data.get("parties", ())),
         policy_version=data["policy_version"],
         reported_at=moment_of(data["reported_at"]),
@@ -232,6 +238,7 @@ def tombstone(order: Order) -> Order:
             counters={},
             followers=(),
             links=(),
+            rework=None,
             hold=None,
             approval=None,
             extension=None,

@@ -61,6 +61,7 @@ def _reopened(order: Order, event: Event) -> Data:
         "exhausted": False,
         "completion": None,
         "acceptance": None,
+        "rework": event.data.get("rework") or order.rework,
         "clocks": {},
         "incident_id": None,
         "legs": _past(order.legs),

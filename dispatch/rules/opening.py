@@ -10,6 +10,7 @@ from dispatch.rules.incidents import gather
 from dispatch.rules.letters import as_letter, parties
 from dispatch.rules.plans import plan_for, roles_of
 from dispatch.rules.promises import new_clocks, promised_since, start_missing
+from dispatch.rules.rework import rework_facts, with_rework
 from dispatch.rules.state import Clock, Data, Order, moment_of, text_of
 
 AS_SAID = (
@@ -33,7 +34,10 @@ def open_new(draft: Draft, order_id: str, data: Data, *, original: Order | None 
     """Open an order that is not known yet; ``data`` is what intake (or a split) made of the report."""
     data = as_letter(draft.policy.site, data)
     promises = [] if original is not None else _promises(draft, data)
-    draft.emit("work-order.opened", order_id, _opened(draft, order_id, data, promises))
+    facts = _opened(draft, order_id, data, promises)
+    if original is None and (rework := rework_facts(draft, data)) is not None:
+        facts["rework"], facts["links"] = rework, with_rework(data, rework)
+    draft.emit("work-order.opened", order_id, facts)
     order = draft.known(order_id)
     if original is not None:
         _attach(draft, order, original)

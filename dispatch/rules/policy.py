@@ -121,6 +121,13 @@ class Policy:
         more = [each for name in hazards if name in tasks for each in tasks[name].certificates]
         return tuple(dict.fromkeys((*self.trades[trade].certificates, *more)))
 
+    def rework_window_s(self, trade: str | None) -> int:
+        """For how many seconds after work was done a like report of its place and trade is rework; 0 is never."""
+        rule = self.document.rework
+        if not rule.enabled or trade is None:
+            return 0
+        return rule.by_trade.get(trade, rule.window)
+
     def compiled(self, build: Callable[["Policy"], _T]) -> _T:
         """What ``build`` (a module-level function or class) makes of this policy, made once."""
         found = self._compiled.get(build)

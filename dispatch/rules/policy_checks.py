@@ -158,9 +158,11 @@ def check_matching(document: PolicyDocument) -> Iterator[Finding]:
 
 
 def check_trades(document: PolicyDocument) -> Iterator[Finding]:
-    """Windows for duplicates and words of the lexicon belong to trades that exist."""
+    """Windows for duplicates and rework, and words of the lexicon, belong to trades that exist."""
     for key in document.duplicates.by_trade:
         yield from must_be_known(("duplicates", "by_trade", key), "trade", key, document.trades)
+    for key in document.rework.by_trade:
+        yield from must_be_known(("rework", "by_trade", key), "trade", key, document.trades)
     for key in document.lexicon.trades:
         yield from must_be_known(("lexicon", "trades", key), "trade", key, document.trades)
     for key in document.lexicon.site:

@@ -220,6 +220,7 @@ class Order(Record, frozen=True, kw_only=True):
     escalations: tuple[Escalation, ...] = ()
     completion: Data | None = None
     acceptance: Data | None = None
+    rework: Data | None = None
     approval: Data | None = None
     extension: Data | None = None
     merged_into: str | None = None
@@ -268,6 +269,21 @@ class Order(Record, frozen=True, kw_only=True):
         if not self.legs:
             return bool(self.requirements)
         return bool(self.open_places())
+
+
+class Done(Record, frozen=True, kw_only=True):
+    """What is remembered of an order whose work is done, until ``until``, so that a like report is known for rework.
+
+    ``text`` is the beginning of its report, ``technicians`` are those who did the last work.
+    """
+
+    order_id: str
+    completed_at: datetime
+    until: datetime | None = None
+    closed_at: datetime | None = None
+    technicians: tuple[str, ...] = ()
+    text: str = ""
+    asset_id: str | None = None
 
 
 class Skill(Record, frozen=True, kw_only=True):

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from dispatch.rules.matching_pool import Pool
-from dispatch.rules.state import Data, Order, Shift, Technician
+from dispatch.rules.recent import RecentWork, asset_key, room_key
+from dispatch.rules.state import Data, Done, Order, Shift, Technician
 
 
 class View(Protocol):
@@ -25,24 +26,24 @@ class View(Protocol):
     def put_technician(self, technician: Technician) -> None:
         """Replace the technician."""
 
+    def recent_at(self, key: str) -> Done | None:
+        """The work that was done last at a key of :func:`~dispatch.rules.recent.keys_of`."""
+
+    def put_recent(self, key: str, done: Done | None) -> None:
+        """Remember it, or with None forget it."""
+
 
 def place_key(location: Mapping[str, object]) -> str | None:
-    """What two reports must share to be of one place: the asset, or the room of a building.
-
-    The same number in an unknown building of a campus is not one place.
-    """
-    if asset_id := location.get("asset_id"):
-        return f"asset/{asset_id}"
-    area = location.get("building") or (None if location.get("area_path") else location.get("area_id"))
-    room = location.get("room")
-    return f"{area}/{str(room).casefold()}" if room and area else None
+    """What two reports must share to be of one place: the asset, or the room of a building."""
+    return asset_key(location) or room_key(location)
 
 
 class Territory:
     """One territory: orders that are not final, technicians, and how far its input has been decided.
 
     Only the lane changes it, by putting what a decision changed. ``recalled`` holds final orders that a batch
-    asked for; they live in the store, not here. ``freed`` are technicians who have room that they had not.
+    asked for; they live in the store, not here; ``recent`` is what is remembered of those closed not long ago.
+    ``freed`` are technicians who have room that they had not.
     ``pool`` is what matching remembers of the technicians from round to round: derived, never stored, and no part
     of the state.
     """
@@ -63,6 +64,7 @@ class Territory:
         self.recalled: dict[str, Order] = {}
         self.reopened: set[str] = set()
         self.technicians: dict[str, Technician] = {}
+        self.recent = RecentWork()
         self.waiting: dict[str, None] = {}
         self.unmatched: set[str] = set()
         self.timers: dict[str, tuple[datetime, str]] = {}
@@ -129,6 +131,14 @@ class Territory:
         if len(technician.load) < technician.capacity_open and _gained(before, technician) and technician.on_shift():
             self.freed.add(technician_id)
 
+    def recent_at(self, key: str) -> Done | None:
+        """The work that was done last at a key."""
+        return self.recent.kept.get(key)
+
+    def put_recent(self, key: str, done: Done | None) -> None:
+        """Remember it, or with None forget it."""
+        self.recent.put(key, done)
+
     def open_at(self, location: Mapping[str, object], trade: str) -> list[Order]:
         """The open orders of one place and trade, oldest first."""
         place = place_key(location)
@@ -157,6 +167,7 @@ class Territory:
         """What has changed is in the store now; final orders are left to it."""
         self.changed_orders.clear()
         self.changed_technicians.clear()
+        self.recent.changed.clear()
         self.recalled.clear()
         self.reopened.clear()
         self.timers_before.clear()

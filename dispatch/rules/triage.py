@@ -42,7 +42,8 @@ class Classification(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict, and the words that led to it. ``trade`` is None, and the desk is asked, if nothing tells.
 
     ``alternatives`` are the two likeliest trades with their thousandths; ``out_of_scope`` says that none of the site's
-    crafts is asked for; ``alarmed_by`` is what made it an emergency (a hint: the channel's hazards or urgency).
+    crafts is asked for; ``alarmed_by`` is what made it an emergency (a hint: the channel's hazards or urgency);
+    ``named`` are the trades that words of the text point to, if only a little.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class Classification(msgspec.Struct, frozen=True, kw_only=True):
     alternatives: tuple[tuple[str, int], ...] = ()
     out_of_scope: bool = False
     alarmed_by: Source = "none"
+    named: tuple[str, ...] = ()
 
 
 class _Votes:
@@ -134,6 +136,7 @@ def classify(
     evidence = [said for hit in things for said in hit.word.evidence]
     votes = _Votes()
     votes.hits(things, "lexicon")
+    named = tuple(votes.weight)
     if trade_hint:
         _hint(policy, votes, trade_hint, evidence)
     if category:
@@ -144,14 +147,15 @@ def classify(
     found, source = _trade(policy, votes, things, said)
     if planned:
         alarms = []
-    emergency, named, felt = _danger(policy, alarms, said, found.trade, evidence)
-    told = tuple(dict.fromkeys((*hazards, *named, *tasks))) if hazards or named or tasks else ()
-    alarming = tuple(each for each in told if each not in policy.document.lexicon.tasks) if told else ()
-    urgency = "emergency" if named else _urgency(index.hazards, alarms, alarming, urgency_hint, impact, said, evidence)
-    alarmed_by: Source = ("model" if felt else "lexicon") if named else "hint" if urgency == "emergency" else "none"
-    trade, confidence = found.trade, found.confidence_permille
+    emergency, dangers, felt = _danger(policy, alarms, said, found.trade, evidence)
+    told = tuple(dict.fromkeys((*hazards, *dangers, *tasks))) if hazards or tasks else dangers
+    urgency = "emergency"
+    if not dangers:
+        alarming = tuple(each for each in hazards if each not in policy.document.lexicon.tasks)
+        urgency = _urgency(index.hazards, alarms, alarming, urgency_hint, impact, said, evidence)
+    trade, confidence, alarmed_by = found.trade, found.confidence_permille, _alarmed_by(dangers, urgency, felt=felt)
     if emergency is not None:
-        trade, confidence, source = emergency, max(confidence, _ALARM_CONFIDENCE), "model" if felt else "lexicon"
+        trade, confidence, source = emergency, max(confidence, _ALARM_CONFIDENCE), alarmed_by
     elif urgency == "emergency" and trade is None and (sent := _trade_for(policy, told)):
         trade, confidence, source = sent, _ALARM_CONFIDENCE, "hint"
     if said is not None and kind == "repair" and urgency != "emergency":
@@ -174,6 +178,7 @@ def classify(
         alternatives=found.alternatives,
         out_of_scope=trade is None and found.out_of_scope,
         alarmed_by=alarmed_by,
+        named=named if emergency is None else (*named, emergency),
     )
 
 
@@ -193,6 +198,12 @@ def _danger(
         return emergency, named, False
     evidence.append(f"model→{said.hazard}")
     return felt_trade(policy, said, trade), (said.hazard,), True
+
+
+def _alarmed_by(dangers: Sequence[str], urgency: str, *, felt: bool) -> Source:
+    if dangers:
+        return "model" if felt else "lexicon"
+    return "hint" if urgency == "emergency" else "none"
 
 
 def _trade(policy: Policy, votes: _Votes, things: Sequence[Hit], said: Prediction | None) -> tuple[Weighed, Source]:

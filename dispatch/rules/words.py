@@ -127,7 +127,7 @@ class WordIndex:
         things, alarms = _found(text, self._zh_ascii if text.isascii() else self._zh, is_english=False)
         if alarms:
             alarms = self._judge(_uncovered(alarms, things), text, ())
-        tokens = self._tokens(text)
+        tokens = self.tokens(text)
         if tokens:
             en_things, en_alarms = _found(tokens, self._en, is_english=True)
             things += en_things
@@ -135,7 +135,8 @@ class WordIndex:
                 alarms += self._judge(_uncovered(en_alarms, en_things), text, tokens)
         return things, alarms
 
-    def _tokens(self, text: str) -> tuple[str, ...]:
+    def tokens(self, text: str) -> tuple[str, ...]:
+        """The English words of a folded text in their base form, without the small ones; hits count by them."""
         if self._en_is_latin and not _LATIN.search(text):
             return ()
         base = self._base.get

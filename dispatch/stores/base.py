@@ -38,7 +38,8 @@ class Save(msgspec.Struct, frozen=True, kw_only=True):
     """One atomic change of a territory. Blobs are opaque to the store.
 
     ``expected`` is the (sequence, batch id) that this change builds on. ``finals`` are orders that nothing is left
-    to do for; they are kept apart for ``final_ttl_s``; ``reopened`` ones are open again. ``published`` names
+    to do for; they are kept apart for ``final_ttl_s``; ``reopened`` ones are open again. ``recent`` are notes of work
+    done, by key, and ``forgotten`` those that go. ``published`` names
     outbox entries that Kafka has.
     """
 
@@ -48,6 +49,8 @@ class Save(msgspec.Struct, frozen=True, kw_only=True):
     finals: Sequence[tuple[str, bytes]] = ()
     reopened: Sequence[str] = ()
     technicians: Sequence[tuple[str, bytes]] = ()
+    recent: Sequence[tuple[str, bytes]] = ()
+    forgotten: Sequence[str] = ()
     timers_dropped: Sequence[str] = ()
     timers_added: Sequence[tuple[int, str]] = ()
     outbox: tuple[int, bytes] | None = None
@@ -62,6 +65,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     orders: Mapping[str, bytes]
     technicians: Mapping[str, bytes]
     outbox: Sequence[tuple[int, bytes]]
+    recent: Mapping[str, bytes] = {}
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

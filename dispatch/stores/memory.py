@@ -16,6 +16,7 @@ class _Kept:
         self.orders: dict[str, bytes] = {}
         self.finals: dict[str, bytes] = {}
         self.technicians: dict[str, bytes] = {}
+        self.recent: dict[str, bytes] = {}
         self.timers: list[tuple[int, str]] = []
         self.outbox: dict[int, bytes] = {}
 
@@ -27,6 +28,9 @@ class _Kept:
         for order_id in save.reopened:
             self.finals.pop(order_id, None)
         self.technicians.update(save.technicians)
+        self.recent.update(save.recent)
+        for name in save.forgotten:
+            self.recent.pop(name, None)
         gone = set(save.timers_dropped) | {timer_id for _ms, timer_id in save.timers_added}
         self.timers = [timer for timer in self.timers if timer[1] not in gone]
         for timer in save.timers_added:
@@ -65,6 +69,7 @@ class MemoryStore:
             orders=dict(kept.orders),
             technicians=dict(kept.technicians),
             outbox=sorted(kept.outbox.items()),
+            recent=dict(kept.recent),
         )
 
     async def save(self, saves: Mapping[TerritoryKey, Save], routes: Mapping[str, str] | None = None) -> None:

@@ -1,6 +1,6 @@
 """The store in Redis 6.2 or newer: one Lua call per territory and batch, all its keys under one hash tag.
 
-Keys of a territory: ``{tenant:territory}:meta|orders|technicians|timers|outbox`` and ``…:final:<order id>``.
+Keys of a territory: ``{tenant:territory}:meta|orders|technicians|timers|outbox|recent`` and ``…:final:<order id>``.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from dispatch.errors import Fenced
 from dispatch.stores.base import Attempt, Loaded, Meta, Save, TerritoryKey
 from dispatch.stores.link import ANSWER_WITHIN_S, Link, raised
 from dispatch.stores.redis_calls import (
+    PARTS,
     ROUTES,
     SAVE,
     SUBJECTS,
@@ -33,6 +34,8 @@ from dispatch.stores.redis_calls import (
     run_id,
     save_call,
 )
+
+"""A territory's keys, as ``save.lua`` counts them."""
 
 UNREACHABLE = (
     *(RedisConnectionError, RedisTimeoutError, ConnectionResetError, asyncio.TimeoutError),
@@ -72,9 +75,9 @@ class RedisStore:
         tag = f"{{{key}}}"
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hget(f"{tag}:meta", "meta")
-            for name in ("orders", "technicians", "outbox"):
+            for name in ("orders", "technicians", "outbox", "recent"):
                 pipe.hgetall(f"{tag}:{name}")
-            meta, orders, technicians, outbox = await pipe.execute()
+            meta, orders, technicians, outbox, recent = await pipe.execute()
         if meta is None:
             return None
         return Loaded(
@@ -82,6 +85,7 @@ class RedisStore:
             orders={order_id.decode(): blob for order_id, blob in orders.items()},
             technicians={one.decode(): blob for one, blob in technicians.items()},
             outbox=sorted((int(sequence), blob) for sequence, blob in outbox.items()),
+            recent={one.decode(): blob for one, blob in recent.items()},
         )
 
     async def save(self, saves: Mapping[TerritoryKey, Save], routes: Mapping[str, str] | None = None) -> None:
@@ -175,7 +179,7 @@ class RedisStore:
         tag = f"{{{key}}}"
         for order_id in await self.finals(key):
             await self._redis.delete(f"{tag}:final:{order_id}")
-        await self._redis.delete(*(f"{tag}:{name}" for name in ("meta", "orders", "technicians", "timers", "outbox")))
+        await self._redis.delete(*(f"{tag}:{name}" for name in PARTS))
         await self.save({key: msgspec.structs.replace(save, expected=(0, ""))})
 
     async def attempt(self, lane: str) -> Attempt | None:

@@ -21,6 +21,8 @@ class Script:
 
 
 SAVE, ROUTES, SUBJECTS = Script("save.lua"), Script("routes.lua"), Script("subjects.lua")
+PARTS = ("meta", "orders", "technicians", "timers", "outbox", "recent")
+"""What a territory's keys end in."""
 encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -65,7 +67,7 @@ def hidden(person_id: str) -> str:
 def save_call(key: TerritoryKey, save: Save) -> tuple[list[str], list[Any]]:
     """The keys and the arguments of ``save.lua``."""
     tag = f"{{{key}}}"
-    keys = [f"{tag}:{name}" for name in ("meta", "orders", "technicians", "timers", "outbox")]
+    keys = [f"{tag}:{name}" for name in PARTS]
     keys += final_keys(key, (order_id for order_id, _blob in save.finals))
     keys += final_keys(key, save.reopened)
     sequence, blob = save.outbox if save.outbox is not None else ("", b"")
@@ -79,6 +81,8 @@ def save_call(key: TerritoryKey, save: Save) -> tuple[list[str], list[Any]]:
         save.timers_dropped,
         list(chain.from_iterable(save.timers_added)),
         save.published,
+        list(chain.from_iterable(save.recent)),
+        save.forgotten,
         (sequence, blob, meta.sequence, meta.batch_id, encode(meta)),
     )
     args: list[Any] = [save.expected[0], save.expected[1]]

@@ -52,6 +52,14 @@ async def test_a_request_of_three_faults_opens_three_orders(client, uid):
     await client.wait(lambda one: len({e.subject for e in client.seen if of_request(e, uid, "work-order.opened")}) == 3)
 
 
+async def test_a_text_that_tells_of_two_faults_opens_two_orders_each_for_its_craft(client, uid):
+    await client.report(request_id=f"r-{uid}", text="马桶堵了，另外空调不制冷")
+    await client.wait(lambda one: len({e.subject for e in client.seen if of_request(e, uid, "work-order.opened")}) == 2)
+    opened = [one.data for one in client.seen if of_request(one, uid, "work-order.opened")]
+    assert sorted(one["requirements"][0]["trade"] for one in opened) == ["hvac", "plumbing"]
+    assert {one["text"] for one in opened} == {"马桶堵了", "空调不制冷"}
+
+
 def of_request(one, uid, kind):
     return one.topic == WORK_ORDERS and one.type == kind and one.headers.get("ce_correlationid") == f"r-{uid}"
 

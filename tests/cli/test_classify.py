@@ -32,6 +32,17 @@ def test_a_place_given_beside_the_text_is_used(invoke):
     assert said["place"]["source"] == "building"
 
 
+def test_the_faults_of_a_report_are_shown_each_with_its_place(invoke):
+    (said,) = invoke.lines("classify", TAP + "，另外403的灯也不亮", "--territory", "north")
+    tap, lamp = said["faults"]
+    assert (tap["trade"], tap["place"]["room"], tap["after"]) == ("plumbing", "402", "")
+    assert (lamp["trade"], lamp["place"]["room"], lamp["after"]) == ("electrical", "403", "另外")
+    assert (lamp["text"], lamp["urgency"], said["second_trade"]) == ("403的灯也不亮", "normal", "electrical")
+    assert "faults\tplumbing (normal): " in invoke("classify", TAP + "，另外403的灯也不亮").output
+    (alone,) = invoke.lines("classify", TAP)
+    assert (alone["faults"], alone["second_trade"]) == ([], None)
+
+
 def test_a_report_is_read_from_standard_input(invoke):
     (said,) = invoke.lines("classify", "-", stdin=TAP)
     assert said["trade"] == "plumbing"
@@ -82,6 +93,16 @@ def test_a_table_is_judged_row_by_row(invoke, tmp_path):
     assert rows[0]["room"] == "402"
     assert "plumbing" in rows[0]["evidence"]
     assert (rows[0]["second_trade"], rows[4]["second_trade"]) == ("", "plumbing")
+    assert [row["faults"] for row in rows] == ["1", "1", "1", "1", "2", "1"]
+
+
+def test_a_table_says_how_many_faults_a_report_tells(invoke, tmp_path):
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    texts = ("一是水龙头坏了，二是灯管闪，三是抽屉拉不开", "AC not cooling and the wifi is down", TAP)
+    write_table(source, ("id", "text"), *enumerate(texts))
+    invoke("classify", "--in", source, "--out", target)
+    rows = [(row["trade"], row["second_trade"], row["faults"]) for row in read_table(target)]
+    assert rows == [("plumbing", "electrical", "3"), ("hvac", "network", "2"), ("plumbing", "", "1")]
 
 
 def test_a_row_of_a_table_gets_the_verdict_that_its_text_gets_alone(invoke, tmp_path):

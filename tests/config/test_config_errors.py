@@ -74,6 +74,8 @@ def test_the_folder_that_ships_is_read(tmp_path):
         ("matching.yaml", "expires: 3m", "expiry: 3m", 0, "unknown key 'expiry'", "mean 'expires'"),
         ("matching.yaml", "    expires: 3m\n", "", -2, "do not go together", "an offer needs `expires`"),
         ("matching.yaml", "locksmith: 0s", "lockpick: 0s", 0, "unknown trade 'lockpick'", "one of"),
+        ("matching.yaml", "pest_control: 14d", "pest_contrl: 14d", 0, "unknown trade 'pest_contrl'", "pest_control"),
+        ("matching.yaml", "alike_permille: 350", "alike_permille: 3500", 0, "3500", "1000"),
         ("matching.yaml", "window: 2h", "windw: 2h", 0, "unknown key 'windw'", "did you mean 'window'?"),
         ("reasons.yaml", "pauses: [resolve]", "pauses: [solve]", 0, "got 'solve'", "'resolve'"),
         ("reasons.yaml", "releases_assignee: true", "releases_assignee: often", 0, "got 'often'", "true or false"),

@@ -183,6 +183,7 @@ def _difference(ours: Territory, finals: Mapping[str, bytes], kept: Territory, k
         ("order", ours.orders, kept.orders),
         ("technician", ours.technicians, kept.technicians),
         ("final order", finals, kept_finals),
+        ("note of work", ours.recent.kept, kept.recent.kept),
     ):
         for one in sorted({*mine, *theirs}):
             if mine.get(one) != theirs.get(one):

@@ -112,6 +112,32 @@ def test_drills_mergers_and_cancellations_are_in_no_denominator(kpi, day):
     assert figures.left_out() == {"cancelled": 1, "drill": 1, "merged": 1}
 
 
+def test_the_rework_rate_counts_repairs_that_came_back_whoever_found_it(kpi, day):
+    def repaired(room, **data):
+        order = day.report("tap leaks", trade="plumbing", room=room, by="s1", **data)
+        day.advance(hours=1)
+        day.act("complete", order, by="ann")
+        day.act("confirm", order, by="s1")
+        day.advance(hours=1)
+        return order
+
+    for room in "1234":
+        last = repaired(room)
+    repaired("1")
+    day.act("reopen", last, by="s1", reason="leaks again")
+    gone = day.report("tap leaks", trade="plumbing", room="2", by="s1")
+    day.act("cancel", gone, by="s1", reason="works")
+    repaired("9", drill=True)
+    repaired("9", drill=True)
+    _rows, figures = counted(kpi, completions(kpi, day))
+    assert figures.rework_rate() == {
+        "repaired": 5,
+        "came_back": 2,
+        "rate": 0.4,
+        "by": {"machine": 1, "reporter": 1},
+    }
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_everything_heard_twice_counts_once(kpi, day, seed):
     order = day.report("tap leaks", trade="plumbing", by="s1")

@@ -106,6 +106,15 @@ def test_duplicates_join_within_the_window_of_their_trade():
     assert off.duplicate_window_s("plumbing") == 0
 
 
+def test_rework_counts_within_the_window_of_its_trade():
+    assert POLICY.rework_window_s("plumbing") == 30 * 86400
+    assert POLICY.rework_window_s("locksmith") == 7 * 86400
+    assert POLICY.rework_window_s("cleaning") == 0
+    assert POLICY.rework_window_s(None) == 0
+    off = compile_policy(changed(rework=lambda rule: rule.update(enabled=False)))
+    assert off.rework_window_s("plumbing") == 0
+
+
 def test_what_a_rule_compiles_is_made_once():
     assert POLICY.compiled(_Counted) is POLICY.compiled(_Counted)
 
@@ -269,6 +278,7 @@ def test_an_unknown_default_territory_is_found_and_the_nearest_name_offered():
             ("duplicates", "by_trade", "gaz"),
             "unknown trade 'gaz'",
         ),
+        ("rework", lambda p: p["by_trade"].update(gaz=1), ("rework", "by_trade", "gaz"), "unknown trade 'gaz'"),
         ("lexicon", lambda p: p["trades"].update(x={}), ("lexicon", "trades", "x"), "unknown trade 'x'"),
         ("lexicon", lambda p: p["symptoms"].update(x={}), ("lexicon", "symptoms", "x"), "unknown trade 'x'"),
         (

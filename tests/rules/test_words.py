@@ -57,13 +57,13 @@ def chinese(lists):
 
 
 def english(lists):
-    return {INDEX._tokens(fold(word)) for words in lists for word in words.en} - {()}
+    return {INDEX.tokens(fold(word)) for words in lists for word in words.en} - {()}
 
 
 @given(TEXTS)
 def test_the_longest_word_at_each_place_is_found_in_either_language(text):
     folded = fold(text)
-    tokens = INDEX._tokens(folded)
+    tokens = INDEX.tokens(folded)
     things, alarms = INDEX.scan(folded)
     assert [(hit.at, hit.end) for hit in things if not hit.is_english] == longest_first(folded, chinese(THINGS))
     assert [(hit.at, hit.end) for hit in things if hit.is_english] == longest_first(tokens, english(THINGS))
@@ -83,6 +83,6 @@ def test_the_longest_word_at_each_place_is_found_in_either_language(text):
 def test_a_hit_is_the_word_that_stands_there(text):
     folded = fold(text)
     for hit in (each for layer in INDEX.scan(folded) for each in layer):
-        whole = INDEX._tokens(folded) if hit.is_english else folded
+        whole = INDEX.tokens(folded) if hit.is_english else folded
         assert whole[hit.at : hit.end] == hit.word.parts
         assert {f"{hit.word.text}→{mark.name}" for mark in hit.word.marks if mark.name} == set(hit.word.evidence)

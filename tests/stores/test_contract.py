@@ -81,7 +81,12 @@ async def test_what_is_saved_is_loaded_byte_for_byte(store, key):
         "log_offset": 99,
     }
     first = save_of(
-        3, meta=meta, orders=[("wo1", blob), ("wo-二", b"\x00\xff")], technicians=[("t:1", blob)], outbox=(3, blob)
+        3,
+        meta=meta,
+        orders=[("wo1", blob), ("wo-二", b"\x00\xff")],
+        technicians=[("t:1", blob)],
+        recent=[("b1/402|水暖", blob)],
+        outbox=(3, blob),
     )
     await store.save({key: first})
 
@@ -89,6 +94,7 @@ async def test_what_is_saved_is_loaded_byte_for_byte(store, key):
     assert loaded.meta == first.meta
     assert loaded.orders == {"wo1": blob, "wo-二": b"\x00\xff"}
     assert loaded.technicians == {"t:1": blob}
+    assert loaded.recent == {"b1/402|水暖": blob}
     assert loaded.outbox == [(3, blob)]
     assert await store.orders(key) == loaded.orders
 
@@ -103,6 +109,16 @@ async def test_a_save_changes_what_it_names_and_keeps_the_rest(store, key):
     assert loaded.technicians == {"t": b"1"}
     assert loaded.outbox == [(1, b"x")]
     assert (loaded.meta.sequence, loaded.meta.batch_id) == (2, "b2")
+
+
+async def test_notes_of_work_are_kept_replaced_and_forgotten(store, key):
+    first = save_of(1, recent=[("r1|plumbing", b"1"), ("r2|plumbing", b"1"), ("r3|gas", b"1")])
+    await store.save({key: first})
+    second = save_of(2, on=fence(first), recent=[("r1|plumbing", b"2")], forgotten=["r2|plumbing", "never"])
+    await store.save({key: second})
+    assert (await store.load(key)).recent == {"r1|plumbing": b"2", "r3|gas": b"1"}
+    await store.replace(key, save_of(3, recent=[("r9|gas", b"3")]))
+    assert (await store.load(key)).recent == {"r9|gas": b"3"}
 
 
 async def test_an_empty_save_moves_the_position_alone(store, key):
@@ -549,6 +565,8 @@ async def test_a_malformed_call_leaves_nothing_half_written(client, key, monkeyp
         finals=[("g", b"2")],
         reopened=["f"],
         technicians=[("t", b"2")],
+        recent=[("r", b"2")],
+        forgotten=["q"],
         timers_dropped=["a"],
         timers_added=[(77_777, "b")],
         outbox=(2, b"y"),
@@ -569,13 +587,14 @@ async def test_all_keys_of_a_territory_share_its_hash_tag(client, tenant):
                 orders=[("a", b"1")],
                 finals=[("f{x}", b"1")],
                 technicians=[("t", b"1")],
+                recent=[("r", b"1")],
                 timers_added=[(1, "a")],
                 outbox=(1, b"x"),
             )
         }
     )
     names = [name.decode() async for name in client.scan_iter(match=f"*{tenant}*")]
-    assert len(names) == 6
+    assert len(names) == 7
     assert {name[: name.index("}") + 1] for name in names} == {f"{{{tenant}:north}}"}
     keys, _args = save_call(key, save_of(2, finals=[("f", b"")], reopened=["g"]))
     assert all(name.startswith(f"{{{tenant}:north}}:") for name in keys)

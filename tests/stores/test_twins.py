@@ -31,6 +31,8 @@ def contents(draw):
         "finals": [(one, blob) for one, blob in draw(unique_pairs) if one not in open_now],
         "reopened": sorted(open_now & draw(st.sets(IDS))),
         "technicians": draw(unique_pairs),
+        "recent": draw(unique_pairs),
+        "forgotten": draw(st.lists(IDS, max_size=2)),
         "timers_dropped": draw(st.lists(TIMERS, max_size=3)),
         "timers_added": [
             (ms, one) for one, ms in draw(st.dictionaries(TIMERS, st.integers(0, 50), max_size=3)).items()
