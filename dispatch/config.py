@@ -14,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 from dispatch.config_explain import explain
 from dispatch.config_yaml import ConfigErrors, ConfigFault, YamlFile
 from dispatch.config_yaml import Path as Where
-from dispatch.hooks.checks import check_hooks
+from dispatch.hooks.checks import check_advice, check_hooks
+from dispatch.models.advice import AdviceDocument
 from dispatch.models.hooks import HooksDocument
 from dispatch.models.policy import PolicyDocument
 from dispatch.models.roster import Roster
@@ -24,12 +25,14 @@ from dispatch.rules.policy_checks import check
 from dispatch.rules.roster import check_roster
 
 __all__ = [
+    "ADVICE_FILE",
     "FILES",
     "HOOKS_FILE",
     "OPTIONAL",
     "ROSTER_FILE",
     "ConfigErrors",
     "ConfigFault",
+    "load_advice",
     "load_config",
     "load_hooks",
     "load_roster",
@@ -56,6 +59,8 @@ OPTIONAL: Final = frozenset({"plans.yaml"})
 
 ROSTER_FILE: Final = "roster.yaml"
 HOOKS_FILE: Final = "hooks.yaml"
+ADVICE_FILE: Final = "advice.yaml"
+"""Of a larger model that is asked for hints; without it nobody is asked."""
 
 _KEYS_WITHIN: Final = frozenset({"duplicates", "incidents"})
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -91,6 +96,15 @@ def load_hooks(folder: Path, policy: Policy) -> HooksDocument:
         ConfigErrors: with everything that is wrong.
     """
     return _load(folder, HOOKS_FILE, HooksDocument, lambda hooks: check_hooks(hooks, policy))
+
+
+def load_advice(folder: Path) -> AdviceDocument:
+    """Read what is said of a larger model in ``folder``, and check its address and its options.
+
+    Raises:
+        ConfigErrors: with everything that is wrong.
+    """
+    return _load(folder, ADVICE_FILE, AdviceDocument, check_advice)
 
 
 def _load(folder: Path, name: str, model: type[_Model], findings_of: Callable[[_Model], Iterable[Finding]]) -> _Model:

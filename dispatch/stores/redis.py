@@ -20,7 +20,7 @@ from redis.exceptions import MasterDownError, NoScriptError, OutOfMemoryError, R
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from dispatch.errors import Fenced
-from dispatch.stores.base import Attempt, Loaded, Meta, Save, TerritoryKey
+from dispatch.stores.base import Attempt, Loaded, Meta, Purse, Save, TerritoryKey
 from dispatch.stores.link import ANSWER_WITHIN_S, Link, raised
 
 UNREACHABLE = (
@@ -39,6 +39,8 @@ class _Script:
 
 
 _SAVE, _ROUTES, _SUBJECTS = _Script("save.lua"), _Script("routes.lua"), _Script("subjects.lua")
+_SPEND = _Script("spend.lua")
+_SCRIPTS = (_SAVE, _ROUTES, _SUBJECTS, _SPEND)
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode_meta = msgspec.json.Decoder(Meta).decode
 _decode_attempt = msgspec.json.Decoder(Attempt).decode
@@ -106,7 +108,7 @@ class RedisStore:
         """The replies to script calls (and others that may be repeated), all again after loading the scripts."""
         replies = await self._link.call(*calls)
         if any(isinstance(reply, NoScriptError) for reply in replies):
-            await self._link.call(*(("SCRIPT", "LOAD", script.text) for script in (_SAVE, _ROUTES, _SUBJECTS)))
+            await self._link.call(*(("SCRIPT", "LOAD", script.text) for script in _SCRIPTS))
             replies = await self._link.call(*calls)
         return raised(replies)
 
@@ -273,6 +275,13 @@ class RedisStore:
         """See NotifyStore."""
         found: bytes | None = await self._redis.get(f"note:{name}")
         return found
+
+    async def spend(self, tenant: str, purses: Sequence[Purse]) -> str | None:
+        """See AdviceStore."""
+        keys = [f"purse:{{{tenant}}}:{one.name}" for one in purses]
+        args = chain.from_iterable((one.most, one.lasts_s) for one in purses)
+        (empty,) = await self._scripts([("EVALSHA", _SPEND.sha, len(keys), *keys, *args)])
+        return purses[empty - 1].name if empty else None
 
 
 def _by_territory(wanted: Sequence[tuple[TerritoryKey, str]]) -> dict[TerritoryKey, list[str]]:
