@@ -181,7 +181,7 @@ class Advise(Service):
             return None
         if not data.needs_triage:
             return None
-        if data.classifier.confidence * 1000 > self.document.up_to_permille:
+        if round(data.classifier.confidence * 1000) > self.document.up_to_permille:
             _count("sure")
             return None
         return found
