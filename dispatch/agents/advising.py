@@ -31,6 +31,7 @@ from dispatch.log import get_log
 from dispatch.models.advice import AdviceDocument
 from dispatch.models.commands import Command, encode_command
 from dispatch.rules.advising import advice_id
+from dispatch.rules.policy import Policy
 from dispatch.rules.state import Order, moment_of, text_of
 from dispatch.stores.base import AdviceStore, Purse, TerritoryKey
 from dispatch.timing import Clock
@@ -190,7 +191,12 @@ class Advise(Service):
 
     async def _advise(self, lane: int, opening: _Opening) -> None:
         async with self._slots:
-            found = await self._ask(opening)
+            try:
+                found = await self._ask(opening)
+            except Exception:  # a fault of ours about one text must not stop the worker, and again after its restart
+                log.exception("not asked", order=opening.order_id)
+                _count("failed")
+                return
         if found is None:
             return
         hint, asked_at, took_ms = found
@@ -201,12 +207,8 @@ class Advise(Service):
     async def _ask(self, opening: _Opening) -> tuple[Hint, str, int] | None:
         """The hint about an order, when it was asked for and how long that took; None, and counted why, without one."""
         policy = self.policies.latest
-        body = question(self.document, policy, opening.order_id, opening.text)
+        body = await self._paid_question(policy, opening)
         if body is None:
-            _count("no_text")
-            return None
-        if (why := await self._not_asked(opening)) is not None:
-            _count(why)
             return None
         asked_at, began_s = text_of(self.clock.now()), time.monotonic()
         self.endpoint = sending(self.endpoint, time.time(), None)
@@ -227,15 +229,28 @@ class Advise(Service):
             return None
         return hint, asked_at, round(took_s * 1000)
 
-    async def _not_asked(self, opening: _Opening) -> str | None:
-        """Why an order is not asked about; None when it is, and then its price has been taken from the budget."""
+    async def _paid_question(self, policy: Policy, opening: _Opening) -> bytes | None:
+        """The request about an order, its price taken from the budget; None, and counted why, when nobody is asked."""
+        why, body = await self._unwanted(opening), None
+        if why is None:
+            body = question(self.document, policy, opening.order_id, opening.text)
+            why = "no_text" if body is None else await self._unpaid()
+        if why is None:
+            return body
+        _count(why)
+        return None
+
+    async def _unwanted(self, opening: _Opening) -> str | None:
+        """Why nobody is asked about an order, None when somebody should be."""
         if self._is_old(opening):
             return "old"
         if self._rests():
             return "resting"
         (blob,) = await patiently(lambda: self.store.glance([(opening.key, opening.order_id)]))
-        if blob is not None and not _waits(_order(blob)):
-            return "placed"
+        return "placed" if blob is not None and not _waits(_order(blob)) else None
+
+    async def _unpaid(self) -> str | None:
+        """Why nobody can be asked just now; None when the price has been taken from the budget."""
         if await patiently(lambda: self.store.spend(self.tenant, purses(self.document, time.time()))):
             return "over_budget"
         return "resting" if self._rests() else None

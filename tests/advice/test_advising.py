@@ -11,7 +11,7 @@ import pytest
 from aiokafka.structs import ConsumerRecord
 
 from dispatch import metrics
-from dispatch.agents.advice_words import PROMPT_VERSION
+from dispatch.agents.advice_words import PROMPT_VERSION, question
 from dispatch.agents.advising import Advise, purses
 from dispatch.agents.feed import Batch
 from dispatch.hooks.adviser import make_adviser
@@ -270,6 +270,21 @@ async def test_a_lane_that_goes_does_not_wait_for_answers_and_its_batch_is_not_d
         assert batch.done.cancelled()
         assert agent.endpoint.state == "open"  # the next question may probe it again
         assert agent.published == []
+
+
+async def test_a_fault_of_ours_about_one_order_stops_no_other(monkeypatch):
+    def fail_for_one(document, policy, order_id, text):
+        if order_id == "wo1":
+            raise IndexError
+        return question(document, policy, order_id, text)
+
+    monkeypatch.setattr("dispatch.agents.advising.question", fail_for_one)
+    counted = Counted()
+    async with Model() as model, advising(model) as agent:
+        batch = await handled(agent, event(1), event(2))
+        assert batch.done.exception() is None
+        assert [decode_command(one.value).order_id for one in agent.published] == ["wo2"]
+    assert counted() == {"failed": 1, "asked": 1, "answered": 1}
 
 
 async def test_a_fault_while_handing_on_is_the_batches_and_it_is_not_done():

@@ -1,6 +1,7 @@
 """What a larger model is asked, what of a report leaves the house, and what of its answer comes through."""
 
 import json
+import time
 
 import pytest
 
@@ -83,6 +84,13 @@ def test_only_the_text_leaves_and_no_more_of_it_than_is_needed():
 @pytest.mark.parametrize("text", ["", " \n\t", "\u200b\u200b", "\x00\x07"])
 def test_of_an_empty_text_nobody_is_asked(text):
     assert question(document(), POLICY, "wo1", text) is None
+
+
+@pytest.mark.parametrize("piece", ["0", "1", "wx", "a.", "+1 ", "@", "我叫王", "Name: A ", "京A1", "幺三"])
+def test_masking_takes_no_longer_than_the_text_is_long(piece):
+    began_s = time.process_time()
+    mask((piece * 4_000)[:4_000])
+    assert time.process_time() - began_s < 0.1
 
 
 # the question -------------------------------------------------------------------------------------------------
