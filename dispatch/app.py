@@ -10,6 +10,7 @@ from mode import Service
 
 from dispatch import metrics
 from dispatch.agents.admin import create_topics, topic_incarnations
+from dispatch.agents.advising import Advise
 from dispatch.agents.clock import Ticker, Timekeeper
 from dispatch.agents.collecting import Collector
 from dispatch.agents.desk import Desk
@@ -22,8 +23,9 @@ from dispatch.agents.pages import Pages
 from dispatch.agents.policies import PolicyBook, write_policy
 from dispatch.agents.publisher import Publisher
 from dispatch.agents.shadow import make_shadow
-from dispatch.config import HOOKS_FILE, load_config, load_hooks, load_model
+from dispatch.config import ADVICE_FILE, HOOKS_FILE, load_advice, load_config, load_hooks, load_model
 from dispatch.errors import LaneError
+from dispatch.hooks.adviser import key_names, make_adviser
 from dispatch.hooks.senders import make_senders, secret_names
 from dispatch.log import get_log
 from dispatch.settings import ROLES, Role, Settings, read_secrets
@@ -235,6 +237,18 @@ class Engine(Service):
         await self.add_runtime_dependency(notify)
         await self._feed("notify", (WORK_ORDERS,), notify)
 
+    async def start_advise(self, common: dict[str, Any], _incarnations: dict[str, str]) -> None:
+        """A larger model is asked for hints, where there is one. Refuses to start without its key, and says which."""
+        settings = self.settings
+        if not (settings.config / ADVICE_FILE).exists():
+            return
+        document = load_advice(settings.config)
+        adviser = make_adviser(document, read_secrets(key_names(document), of="the endpoint"))
+        advise = Advise(**common, document=document, adviser=adviser)
+        self.handlers["advise"] = advise.handle
+        await self._feed("advise", (WORK_ORDERS,), advise)
+        await self.add_runtime_dependency(advise)  # after its feed, so that it is stopped before
+
     async def _feed(self, role: str, topics: Sequence[str], keeper: Any, *, reads: bool = True) -> None:
         feed = Feed(
             role, topics, self.channels[role], keeper, self.settings,
@@ -249,4 +263,5 @@ START = {
     "desk": Engine.start_desk,
     "clock": Engine.start_clock,
     "notify": Engine.start_notify,
+    "advise": Engine.start_advise,
 }

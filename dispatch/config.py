@@ -14,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 from dispatch.config_explain import explain
 from dispatch.config_yaml import ConfigErrors, ConfigFault, YamlFile
 from dispatch.config_yaml import Path as Where
-from dispatch.hooks.checks import check_hooks
+from dispatch.hooks.checks import check_advice, check_hooks
+from dispatch.models.advice import AdviceDocument
 from dispatch.models.hooks import HooksDocument
 from dispatch.models.policy import PolicyDocument
 from dispatch.models.roster import Roster
@@ -25,12 +26,14 @@ from dispatch.rules.roster import check_roster
 from dispatch.rules.triage_model import Model, ModelError, load, shipped
 
 __all__ = [
+    "ADVICE_FILE",
     "FILES",
     "HOOKS_FILE",
     "OPTIONAL",
     "ROSTER_FILE",
     "ConfigErrors",
     "ConfigFault",
+    "load_advice",
     "load_config",
     "load_hooks",
     "load_model",
@@ -61,6 +64,8 @@ OPTIONAL: Final = frozenset({"plans.yaml", "urgency.yaml"})
 
 ROSTER_FILE: Final = "roster.yaml"
 HOOKS_FILE: Final = "hooks.yaml"
+ADVICE_FILE: Final = "advice.yaml"
+"""Of a larger model that is asked for hints; without it nobody is asked."""
 
 _KEYS_WITHIN: Final = frozenset({"duplicates", "incidents", "rework", "faults"})
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -111,6 +116,15 @@ def load_model(path: Path | None) -> Model:
     except OSError as error:
         raise ModelError("model_damaged", f"{path} cannot be read: {error.strerror}") from error
     return load(data, str(path))
+
+
+def load_advice(folder: Path) -> AdviceDocument:
+    """Read what is said of a larger model in ``folder``, and check its address and its options.
+
+    Raises:
+        ConfigErrors: with everything that is wrong.
+    """
+    return _load(folder, ADVICE_FILE, AdviceDocument, check_advice)
 
 
 def _load(folder: Path, name: str, model: type[_Model], findings_of: Callable[[_Model], Iterable[Finding]]) -> _Model:

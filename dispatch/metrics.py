@@ -113,6 +113,24 @@ BREAKERS: Final = _gauge(
     "dispatch_breakers", "Endpoints of hooks by the state of their breaker: closed, half-open, open.", "state"
 )
 
+# a larger model ------------------------------------------------------------------------------------------------
+
+ADVICE: Final = _counter(
+    "dispatch_advice_total",
+    "Orders that triage could not place, by what came of asking a larger model: asked, and then answered, useless or "
+    "failed; or not asked: over_budget, resting, old, placed, no_text, sure, unreadable.",
+    "outcome",
+)
+ADVICE_SECONDS: Final = _histogram(
+    "dispatch_advice_seconds", "From asking a larger model to its answer, or to giving up.", _BATCH_S
+)
+ADVICE_BREAKER: Final = _gauge(
+    "dispatch_advice_breaker", "1 for the state of the larger model's breaker: closed, half-open, open.", "state"
+)
+ADVICE_AGREED: Final = _counter(
+    "dispatch_advice_agreed_total", "Orders with a hint that the desk has placed or refused: did it agree?", "agreed"
+)
+
 # gauges, set when somebody looks ------------------------------------------------------------------------------
 
 INFO: Final = _gauge("dispatch_info", "Always 1.", "version", "policy")

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, V
 
 from dispatch.errors import ConfigError
 
-Role = Literal["intake", "desk", "clock", "notify"]
+Role = Literal["intake", "desk", "clock", "notify", "advise"]
 Language = Literal["zh", "en"]
-ROLES: tuple[Role, ...] = ("intake", "desk", "clock", "notify")
+ROLES: tuple[Role, ...] = ("intake", "desk", "clock", "notify", "advise")
 PREFIX = "DISPATCH_"
 PASSWORDS = frozenset({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
 """The mechanisms of SASL that ask for a name and a password."""
@@ -116,14 +116,16 @@ def read_settings(environ: Mapping[str, str] = os.environ, **given: Any) -> Sett
         raise ConfigError("environment", None, f"{name}: {first['msg']}", "see docs/operations.md") from None
 
 
-def read_secrets(wanted: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The values of secrets. ``wanted``: name of a variable -> the hook that needs it.
+def read_secrets(
+    wanted: Mapping[str, str], environ: Mapping[str, str] = os.environ, *, of: str = "the hook"
+) -> dict[str, str]:
+    """The values of secrets. ``wanted``: name of a variable -> the hook (or what ``of`` says) that needs it.
 
     Raises ConfigError that names the first one that is missing, and never a value.
     """
-    for name, hook in wanted.items():
+    for name, who in wanted.items():
         if not environ.get(name):
-            raise ConfigError("environment", None, f"{name} is not set", f"a secret of the hook {hook!r}")
+            raise ConfigError("environment", None, f"{name} is not set", f"a secret of {of} {who!r}")
     return {name: environ[name] for name in wanted}
 
 

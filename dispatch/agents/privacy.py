@@ -29,7 +29,7 @@ _ACCOUNT = (
     r"|(?<![A-Za-z])[Qq][Qq]号?[:：是为 ]{0,3}[1-9]\d{4,11}(?!\d)"
 )
 _CONTACT = re.compile(
-    rf"(?:{_BASE})(?:{_BEFORE_EXTENSION}\d{{1,6}}(?!\d))?|[\w.+-]+@[\w-]+\.[\w.-]+|{_SPOKEN.pattern}|{_SHORT}|{_ACCOUNT}"
+    rf"(?:{_BASE})(?:{_BEFORE_EXTENSION}\d{{1,6}}(?!\d))?|[\w.+-]{{1,64}}@[\w-]+\.[\w.-]+|{_SPOKEN.pattern}|{_SHORT}|{_ACCOUNT}"
 )
 _MAYBE_A_CONTACT = re.compile(
     r"\d{3}[ -]?\d{3}|\d{4}|[幺一][三四五六七八九][零〇幺一二三四五六七八九]"

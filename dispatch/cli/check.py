@@ -9,7 +9,17 @@ import click
 from dispatch.cli.group import FOUND, make_command
 from dispatch.cli.options import as_json
 from dispatch.cli.output import print_facts, print_json, print_json_lines, say
-from dispatch.config import HOOKS_FILE, ROSTER_FILE, ConfigErrors, ConfigFault, load_config, load_hooks, load_roster
+from dispatch.config import (
+    ADVICE_FILE,
+    HOOKS_FILE,
+    ROSTER_FILE,
+    ConfigErrors,
+    ConfigFault,
+    load_advice,
+    load_config,
+    load_hooks,
+    load_roster,
+)
 from dispatch.models.hooks import HooksDocument
 from dispatch.models.roster import Roster
 from dispatch.rules.policy import Policy
@@ -21,7 +31,7 @@ from dispatch.settings import read_settings
 @as_json
 @click.pass_context
 def command(ctx: click.Context, folder: Path | None, *, as_json: bool) -> None:
-    """Check FOLDER (default: DISPATCH_CONFIG, else config): its policy, its roster and its hooks.
+    """Check FOLDER (default: DISPATCH_CONFIG, else config): its policy, roster, hooks and advice.
 
     Every error is told with file, line and column; then the exit code is 1. Needs no server.
     """
@@ -30,10 +40,13 @@ def command(ctx: click.Context, folder: Path | None, *, as_json: bool) -> None:
         policy = load_config(where)
         roster = load_roster(where, policy) if (where / ROSTER_FILE).exists() else None
         hooks = load_hooks(where, policy) if (where / HOOKS_FILE).exists() else None
+        advice = load_advice(where) if (where / ADVICE_FILE).exists() else None
     except ConfigErrors as errors:
         _tell(where, errors.errors, as_json=as_json)
         ctx.exit(FOUND)
     summary = _summary(policy, roster, hooks)
+    if advice is not None:
+        summary["advice"] = f"{advice.model} by {advice.name}"
     if as_json:
         print_json(summary)
     else:

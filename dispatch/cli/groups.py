@@ -18,9 +18,10 @@ READS: Final[dict[str, tuple[str, ...]]] = {
     "desk": (COMMANDS_URGENT, COMMANDS),
     "clock": (),
     "notify": (WORK_ORDERS,),
+    "advise": (WORK_ORDERS,),
 }
 """What each role's group reads; the clock owns lanes and reads nothing."""
-OPTIONAL: Final = frozenset({"notify"})
+OPTIONAL: Final = frozenset({"notify", "advise"})
 """Roles that an installation may do without: told of only where somebody plays them, or has played them."""
 
 

@@ -60,6 +60,7 @@ def _document(history: History, known: Policies, now: datetime) -> dict[str, Any
         "kind": order.kind,
         "urgency": order.urgency,
         "trade": order.trade,
+        "advice": order.advice,
         "place": place_of(order, policy),
         "text": order.text,
         "request_id": order.request_id,
@@ -162,6 +163,8 @@ def _print(story: dict[str, Any]) -> None:
         "merged_into", "policy_version",
     )  # fmt: skip
     facts = [(name, story[name]) for name in names]
+    if story["advice"]:
+        facts.insert(7, ("hint", _hint(story["advice"])))
     reported = f"{_when(story['reported_at'], zone)} ({span(story['age_s'])} ago)"
     print_facts([*facts, ("reported", reported)], title=story["display_no"])
     events = [[_when(one["time"], zone), one["type"], one["state"], one["by"], one["what"]] for one in story["events"]]
@@ -183,6 +186,13 @@ def _print(story: dict[str, Any]) -> None:
         _print_why(story["why"])
     owners = [[_when(one["since"], zone), one["owner"], one["because"]] for one in story["owners"]]
     print_rows(("since", "owner", "because"), owners, title="who answered for it")
+
+
+def _hint(advice: dict[str, Any]) -> str:
+    """``plumbing, urgent, repair (0.8): water under the sink [qwen3 by house]``."""
+    said = ", ".join(str(advice[name]) for name in ("trade", "urgency", "kind") if advice.get(name))
+    why = f": {advice['reason']}" if advice.get("reason") else ""
+    return f"{said} ({advice['confidence']:.2g}){why} [{advice['source']['model']} by {advice['source']['name']}]"
 
 
 def _print_why(why: dict[str, Any]) -> None:

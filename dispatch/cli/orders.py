@@ -17,7 +17,7 @@ from dispatch.settings import Settings
 from dispatch.stores.base import TerritoryKey
 
 COLUMNS: Final = (
-    "id", "display_no", "state", "urgency", "trade", "place", "owner", "technician", "next_deadline", "age",
+    "id", "display_no", "state", "urgency", "trade", "hint", "place", "owner", "technician", "next_deadline", "age",
 )  # fmt: skip
 _decode = msgspec.msgpack.Decoder(Order).decode
 
@@ -67,6 +67,7 @@ def _row(order: Order, territory: str, policy: Policy, now: datetime) -> tuple[s
         "state": order.state if order.moved_to is None else f"moved to {order.moved_to}",
         "urgency": order.urgency,
         "trade": order.trade,
+        "hint": hint_of(order),
         "place": place_of(order, policy),
         "owner": f"{order.owner.kind}/{order.owner.id}",
         "technician": [leg.technician_id for leg in order.active_legs()],
@@ -82,6 +83,13 @@ def next_clock(order: Order) -> Clock | None:
     """The running clock that is due next, or is over for longest."""
     running = [clock for clock in order.clocks.values() if clock.state == "running"]
     return min(running, key=lambda clock: clock.due_at, default=None)
+
+
+def hint_of(order: Order) -> str | None:
+    """What a larger model has told the front desk, while nobody has placed the order: ``plumbing 0.8``."""
+    if order.advice is None or not order.needs_triage:
+        return None
+    return f"{order.advice['trade']} {order.advice['confidence']:.2g}"
 
 
 def place_of(order: Order, policy: Policy) -> str | None:

@@ -37,6 +37,8 @@ def what_of(kind: str, data: Mapping[str, Any]) -> str:
     if kind == "dispatch.assignment.evaluated.v1":
         told.insert(0, f"{len(data.get('candidates', ()))} candidates")
         told += [f"{rule} excludes {each.get('count')}" for rule, each in (data.get("excluded") or {}).items()]
+    if kind == "dispatch.work-order.advised.v1":
+        told[:0] = [f"hint {data.get('trade')}", f"by {(data.get('source') or {}).get('model')}"]
     owner = data.get("owner")
     if kind == "dispatch.work-order.owner-changed.v1" and isinstance(owner, dict):
         told.insert(0, f"{owner['kind']}/{owner['id']}")

@@ -16,8 +16,9 @@ from dispatch.cli.connections import ask_kafka, ask_redis, clock_of
 from dispatch.cli.group import FOUND, make_command
 from dispatch.cli.options import with_settings
 from dispatch.cli.output import to_json
-from dispatch.config import HOOKS_FILE, load_config, load_hooks, load_model
+from dispatch.config import ADVICE_FILE, HOOKS_FILE, load_advice, load_config, load_hooks, load_model
 from dispatch.errors import DispatchError
+from dispatch.hooks.adviser import key_names
 from dispatch.hooks.senders import secret_names
 from dispatch.settings import ROLES, Role, Settings, read_secrets
 from dispatch.worker import STOP_WITHIN_S, run_until_stopped
@@ -85,6 +86,8 @@ async def _serve(settings: Settings, roles: Sequence[Role]) -> int:
     load_model(settings.triage_model)
     if "notify" in roles and (settings.config / HOOKS_FILE).exists():
         read_secrets(secret_names(load_hooks(settings.config, policy)))
+    if "advise" in roles and (settings.config / ADVICE_FILE).exists():
+        read_secrets(key_names(load_advice(settings.config)), of="the endpoint")
     await ask_redis(settings)
     await ask_kafka(settings)
     app = create_app(settings, roles, clock=clock_of(settings))

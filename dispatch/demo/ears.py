@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from dispatch.config import HOOKS_FILE
+from dispatch.config import ADVICE_FILE, HOOKS_FILE
 from dispatch.demo.day import Data
 from dispatch.demo.webhooks import HOST
 from dispatch.errors import DispatchError
@@ -35,6 +35,7 @@ def own_config(source: Path, target: Path, port: int) -> Path:
     Raises Deaf when its routes do not tell technicians what they must know.
     """
     shutil.copytree(source, target)
+    (target / ADVICE_FILE).unlink(missing_ok=True)  # a larger model is asked about real reports alone
     file = target / HOOKS_FILE
     if not file.is_file():
         raise Deaf(f"{source / HOOKS_FILE} is missing: the technicians of the demo hear through hooks")

@@ -18,7 +18,7 @@ from dispatch.errors import Rejected
 from dispatch.hooks.addresses import ForbiddenAddressError, Guard, Lookup, look_up
 
 MAX_ANSWER_BYTES: Final = 16 * 1024
-"""How much of an answer is read; the rest is not waited for."""
+"""How much of an answer is read if nobody says otherwise; the rest is not waited for."""
 USER_AGENT: Final = "workorder-dispatch"
 
 
@@ -40,9 +40,16 @@ class HttpClient:
     """One hook's connections, kept alive between deliveries."""
 
     def __init__(
-        self, guard: Guard, *, timeout_s: float, cafile: str | None = None, lookup: Lookup | None = None
+        self,
+        guard: Guard,
+        *,
+        timeout_s: float,
+        cafile: str | None = None,
+        lookup: Lookup | None = None,
+        answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         """``timeout_s`` is for a whole exchange, connecting included. ``lookup`` stands in for the name service."""
+        self._answer_bytes = answer_bytes
         self._guard = guard
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._tls = tls_of(cafile)
@@ -62,7 +69,7 @@ class HttpClient:
             answer = Answer(
                 status=response.status,
                 retry_after=response.headers.get("Retry-After"),
-                body=await _beginning(response),
+                body=await _beginning(response, self._answer_bytes),
             )
             if not response.content.at_eof():
                 response.close()  # nobody wants the rest, so the connection cannot be used again
@@ -145,10 +152,10 @@ class _Judged(AbstractResolver):
         """Nothing is held."""
 
 
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+async def _beginning(response: aiohttp.ClientResponse, most: int) -> bytes:
     read = bytearray()
-    while len(read) < MAX_ANSWER_BYTES:
-        part = await response.content.read(MAX_ANSWER_BYTES - len(read))
+    while len(read) < most:
+        part = await response.content.read(most - len(read))
         if not part:
             break
         read += part

@@ -11,12 +11,12 @@ import msgspec
 from dispatch.errors import ConfigError, Rejected
 from dispatch.hooks.addresses import Guard, Lookup
 from dispatch.hooks.delivery import Delivery, Outcome, outcome_of
-from dispatch.hooks.http import UNREACHABLE, HttpClient
+from dispatch.hooks.http import MAX_ANSWER_BYTES, UNREACHABLE, HttpClient
 from dispatch.hooks.signing import key_of, sign_webhook
 from dispatch.hooks.words import NAME_MARK
 from dispatch.log import get_log
 from dispatch.models.catalog import full_name
-from dispatch.models.hooks import HooksDocument, LogHook, RobotHook, SmsHook, SmtpHook, WebhookHook
+from dispatch.models.hooks import HooksDocument, HttpHook, LogHook, RobotHook, SmsHook, SmtpHook, WebhookHook
 from dispatch.rules.state import text_of, whole_ms
 
 log = get_log("hook")
@@ -87,11 +87,15 @@ class LogSender(BaseSender):
 class HttpSender(BaseSender):
     """A message by HTTP POST."""
 
-    def __init__(self, name: str, hook: WebhookHook | SmsHook | RobotHook, lookup: Lookup | None = None) -> None:
+    answer_bytes = MAX_ANSWER_BYTES
+
+    def __init__(self, name: str, hook: HttpHook, lookup: Lookup | None = None) -> None:
         """Nothing connects before the first message. ``lookup`` stands in for the name service in tests."""
         super().__init__(name, hook.concurrency)
         guard = Guard(hook.allow, hook.ports)
-        self.http = HttpClient(guard, timeout_s=hook.timeout, cafile=hook.cafile, lookup=lookup)
+        self.http = HttpClient(
+            guard, timeout_s=hook.timeout, cafile=hook.cafile, lookup=lookup, answer_bytes=self.answer_bytes
+        )
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], judge: "Judge | None" = None) -> Outcome:
         """Post, and say what the answer means; ``judge`` looks into the body of a 2xx."""

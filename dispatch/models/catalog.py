@@ -40,6 +40,7 @@ _ROSTER: Final[Mapping[str, type[Model]]] = {
 _WORK_ORDERS: Final[Mapping[str, type[Model]]] = {
     "opened": orders.OrderOpened,
     "classified": orders.OrderClassified,
+    "advised": orders.OrderAdvised,
     "amended": orders.OrderAmended,
     "relocated": orders.OrderRelocated,
     "merged": orders.OrderMerged,

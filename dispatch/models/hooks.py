@@ -37,7 +37,7 @@ class _Hook(Part):
     timeout: Annotated[DurationS, Field(ge=1, le=120)] = 10
 
 
-class _HttpHook(_Hook):
+class HttpHook(_Hook):
     """``allow`` names addresses or networks that are not public; ``ports`` are all it may connect to."""
 
     allow: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class LogHook(_Hook):
     kind: Literal["log"]
 
 
-class WebhookHook(_HttpHook):
+class WebhookHook(HttpHook):
     """HTTP, signed as Standard Webhooks 1.0 with every secret named; ``{receiver}`` in the path is whom it is for."""
 
     kind: Literal["webhook"]
@@ -61,7 +61,7 @@ class WebhookHook(_HttpHook):
     """Whether the receiver's name, number and mail address are joined into the message."""
 
 
-class RobotHook(_HttpHook):
+class RobotHook(HttpHook):
     """A group robot. ``key`` holds what stands in its address, ``secret`` what it signs with (WeCom has none)."""
 
     kind: Literal["wecom", "dingtalk", "feishu"]
@@ -86,7 +86,7 @@ class SmtpHook(_Hook):
     cafile: str | None = None
 
 
-class SmsHook(_HttpHook):
+class SmsHook(HttpHook):
     """A provider's gateway: ``{"id", "to", "text"}`` by HTTP, signed like a webhook."""
 
     kind: Literal["sms"]

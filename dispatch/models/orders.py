@@ -92,7 +92,10 @@ class OrderOpened(OrderEvent):
 
 
 class OrderClassified(OrderEvent):
-    """What the order needs was found out, by a rule, a model or a person."""
+    """What the order needs was found out, by a rule, a model or a person.
+
+    `hint_agreed`: whether the hint of `advised`, where there was one, had named the same trade.
+    """
 
     kind: Code | None = None
     requirements: Requirements = ()
@@ -101,6 +104,30 @@ class OrderClassified(OrderEvent):
     impact: Impact | None = None
     job_class: Code | None = None
     classifier: Classifier | None = None
+    hint_agreed: bool | None = None
+
+
+class AdviceSource(Model):
+    """Which model has said it: the name and the model of `advice.yaml`, and the version of what it was asked."""
+
+    name: Code
+    model: Line
+    prompt_version: Code
+
+
+class OrderAdvised(OrderEvent):
+    """A larger model's hint to the front desk about an order that triage could not place; it decides nothing.
+
+    `trade` is one of the site's, or `out_of_scope`; `confidence` (0 to 1) is the model's own; `took_ms` the answer's.
+    """
+
+    trade: Code
+    urgency: Urgency | None = None
+    kind: Code | None = None
+    confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    source: AdviceSource
+    asked_at: Instant
+    took_ms: Count
 
 
 class OrderReclassified(OrderClassified):
@@ -145,9 +172,10 @@ class OrderSplit(OrderEvent):
 
 
 class OrderRefused(OrderEvent):
-    """The order is not ours; `where_instead` tells whose it is."""
+    """The order is not ours; `where_instead` tells whose it is. `hint_agreed`: see `classified`."""
 
     where_instead: Text | None = None
+    hint_agreed: bool | None = None
 
 
 class OrderOwnerChanged(OrderEvent):

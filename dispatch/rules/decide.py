@@ -5,6 +5,7 @@ from datetime import datetime
 
 from dispatch.errors import Rejected
 from dispatch.models.commands import Command
+from dispatch.rules.advising import advised
 from dispatch.rules.completing import complete
 from dispatch.rules.desk_moves import DESK_MOVES
 from dispatch.rules.desk_words import DESK_WORDS
@@ -86,6 +87,7 @@ RULES: dict[str, Callable[[Draft, Command], None]] = {
     "adopt": adopt,
     "due": fire_due,
     "delivery.failed": undelivered,
+    "advice.given": advised,
     "technician.updated": update_technician,
     "technician.removed": remove_technician,
     "shift.planned": change_shift,

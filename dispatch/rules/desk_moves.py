@@ -6,6 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from dispatch.errors import Rejected
+from dispatch.rules.advising import OUT_OF_SCOPE, agreement
 from dispatch.rules.draft import Draft, change_clocks, end_escalations, fact_time
 from dispatch.rules.holds import off_hold
 from dispatch.rules.incidents import leave
@@ -168,7 +169,8 @@ def refuse(draft: Draft, order: Order, action: str, data: Data) -> None:
     """Not ours: the reporter is told who to turn to, and may appeal."""
     permit(action, data["actor"]["role"], order)
     order = end_all(draft, order, "refused")
-    facts = {"state": "refused", "where_instead": data.get("where_instead"), "decided_at": draft.now_text}
+    facts: Data = {"state": "refused", "where_instead": data.get("where_instead"), "decided_at": draft.now_text}
+    facts |= agreement(order, OUT_OF_SCOPE)
     draft.tell("work-order.refused", order, facts | acted(data), at=fact_time(draft, data))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from dispatch.errors import Rejected
+from dispatch.rules.advising import agreement
 from dispatch.rules.draft import Draft, correct, disproved, end_escalations, fact_time, settle_clocks, stop_clocks
 from dispatch.rules.escalating import close, extend_clock, raise_escalation
 from dispatch.rules.legs import acted, needed, owner_of, release
@@ -75,6 +76,7 @@ def _classify(draft: Draft, order: Order, data: Data, changes: Data) -> Order:
     owner = {"owner": {"kind": queue.kind, "id": queue.id}}
     told = {name: value for name, value in changes.items() if name != "needs_triage"}
     facts: Data = {**told, "changes": changes, "clock_changes": stopped, "classifier": {"source": "desk"}, **owner}
+    facts |= agreement(order, changes["requirements"][0]["trade"] if changes.get("requirements") else order.trade)
     order = draft.tell("work-order.classified", order, facts | acted(data))
     order = settle_clocks(draft, order, stopped, wrong)
     return start_missing(draft, order, order.reported_at, "classified")

@@ -230,6 +230,7 @@ def tombstone(order: Order) -> Order:
             location={},
             reporter={},
             requirements=(),
+            advice=None,
             clocks={},
             legs=(),
             asked={},
@@ -247,7 +248,15 @@ def tombstone(order: Order) -> Order:
     if order.state != "merged":
         kept = {name: clock for name, clock in kept.items() if clock.verdict == "breached"}
     return replace(
-        order, clocks=kept, asked={}, considered=False, exhausted=False, hold=None, approval=None, extension=None
+        order,
+        advice=None,
+        clocks=kept,
+        asked={},
+        considered=False,
+        exhausted=False,
+        hold=None,
+        approval=None,
+        extension=None,
     )
 
 

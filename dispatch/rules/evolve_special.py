@@ -129,6 +129,13 @@ def _reclassified(order: Order, event: Event) -> Data:
     return {"counters": order.counters | {"wrong_trade_arrivals": known + wrong}}
 
 
+_OF_ADVICE = ("trade", "urgency", "kind", "confidence", "source", "reason")
+
+
+def _advised(_order: Order, event: Event) -> Data:
+    return {"advice": {name: event.data[name] for name in _OF_ADVICE if event.data.get(name) is not None}}
+
+
 def _evaluated(order: Order, event: Event) -> Data:
     return {} if order.considered or event.data["chosen"] else {"considered": True}
 
@@ -143,6 +150,7 @@ SPECIAL: dict[str, Callable[[Order, Event], Data]] = {
     "work-order.unmerged": _unmerged,
     "work-order.updated": _updated,
     "work-order.reclassified": _reclassified,
+    "work-order.advised": _advised,
     "work-order.closed": _ended,
     "work-order.cancelled": _ended,
     "work-order.refused": _ended,

@@ -174,7 +174,7 @@ class Order(Record, frozen=True, kw_only=True):
 
     ``asked`` holds who has been asked and what came of it, ``considered`` whether a round has said that nobody
     could take it yet, ``exhausted`` whether nobody is left to ask; ``handled`` the ids of the actions that had
-    their effect.
+    their effect; ``advice`` what a larger model has told the front desk, which decides nothing.
     """
 
     id: str
@@ -209,6 +209,7 @@ class Order(Record, frozen=True, kw_only=True):
     opened_at: datetime
     due_at: datetime | None = None
     needs_triage: bool = False
+    advice: Data | None = None
     times: dict[str, str] = {}
     counters: dict[str, int] = {}
     clocks: dict[str, Clock] = {}

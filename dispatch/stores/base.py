@@ -189,5 +189,23 @@ class NotifyStore(Protocol):
         """A note."""
 
 
+class Purse(msgspec.Struct, frozen=True):
+    """What may be spent under one name, and for how long the name is remembered."""
+
+    name: str
+    most: int
+    lasts_s: int
+
+
+class AdviceStore(Protocol):
+    """What advising asks of the store beside the log."""
+
+    async def glance(self, wanted: Sequence[tuple[TerritoryKey, str]]) -> list[bytes | None]:
+        """See NotifyStore."""
+
+    async def spend(self, tenant: str, purses: Sequence[Purse]) -> str | None:
+        """Take one from every purse, or from none; the name of the first that is empty, None when it was taken."""
+
+
 class DeskStore(LaneStore, EdgeStore, Protocol):
     """Both: the desk heals routes that a store lost together with its tail."""

@@ -2,10 +2,11 @@
 
 import asyncio
 from bisect import insort
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from dispatch.errors import Fenced
-from dispatch.stores.base import Attempt, Loaded, Meta, Save, TerritoryKey
+from dispatch.stores.base import Attempt, Loaded, Meta, Purse, Save, TerritoryKey
 
 
 class _Kept:
@@ -55,6 +56,7 @@ class MemoryStore:
         self._subjects: dict[tuple[str, str], str] = {}
         self._people: dict[tuple[str, str], bytes] = {}
         self._notes: dict[str, bytes] = {}
+        self._spent: Counter[tuple[str, str]] = Counter()
 
     def _of(self, key: TerritoryKey) -> _Kept:
         return self._kept.setdefault(key, _Kept())
@@ -209,6 +211,14 @@ class MemoryStore:
     async def people(self, tenant: str, subjects: Sequence[str]) -> list[bytes | None]:
         """See NotifyStore."""
         return [self._people.get((tenant, subject_id)) for subject_id in subjects]
+
+    async def spend(self, tenant: str, purses: Sequence[Purse]) -> str | None:
+        """See AdviceStore; names are remembered for ever."""
+        for one in purses:
+            if self._spent[tenant, one.name] >= one.most:
+                return one.name
+        self._spent.update((tenant, one.name) for one in purses)
+        return None
 
     async def note(self, name: str, value: bytes) -> bytes | None:
         """See NotifyStore."""

@@ -18,12 +18,13 @@ from redis.exceptions import MasterDownError, NoScriptError, OutOfMemoryError, R
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from dispatch.errors import Fenced
-from dispatch.stores.base import Attempt, Loaded, Meta, Save, TerritoryKey
+from dispatch.stores.base import Attempt, Loaded, Meta, Purse, Save, TerritoryKey
 from dispatch.stores.link import ANSWER_WITHIN_S, Link, raised
 from dispatch.stores.redis_calls import (
     PARTS,
-    ROUTES,
     SAVE,
+    SCRIPTS,
+    SPEND,
     SUBJECTS,
     by_territory,
     encode,
@@ -111,7 +112,7 @@ class RedisStore:
         """The replies to script calls (and others that may be repeated), all again after loading the scripts."""
         replies = await self._link.call(*calls)
         if any(isinstance(reply, NoScriptError) for reply in replies):
-            await self._link.call(*(("SCRIPT", "LOAD", script.text) for script in (SAVE, ROUTES, SUBJECTS)))
+            await self._link.call(*(("SCRIPT", "LOAD", script.text) for script in SCRIPTS))
             replies = await self._link.call(*calls)
         return raised(replies)
 
@@ -288,3 +289,10 @@ class RedisStore:
         """See NotifyStore."""
         found: bytes | None = await self._redis.get(f"note:{name}")
         return found
+
+    async def spend(self, tenant: str, purses: Sequence[Purse]) -> str | None:
+        """See AdviceStore."""
+        keys = [f"purse:{{{tenant}}}:{one.name}" for one in purses]
+        args = chain.from_iterable((one.most, one.lasts_s) for one in purses)
+        (empty,) = await self._scripts([("EVALSHA", SPEND.sha, len(keys), *keys, *args)])
+        return purses[empty - 1].name if empty else None

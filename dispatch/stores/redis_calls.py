@@ -21,6 +21,8 @@ class Script:
 
 
 SAVE, ROUTES, SUBJECTS = Script("save.lua"), Script("routes.lua"), Script("subjects.lua")
+SPEND = Script("spend.lua")
+SCRIPTS = (SAVE, ROUTES, SUBJECTS, SPEND)
 PARTS = ("meta", "orders", "technicians", "timers", "outbox", "recent")
 """What a territory's keys end in."""
 encode = msgspec.json.Encoder(order="deterministic").encode

@@ -67,6 +67,7 @@ ROSTER = [
 WORK_ORDERS = [
     "opened",
     "classified",
+    "advised",
     "amended",
     "relocated",
     "merged",

@@ -11,7 +11,7 @@ from redis.exceptions import ResponseError
 
 from dispatch.errors import Fenced
 from dispatch.stores import redis as redis_store
-from dispatch.stores.base import Attempt, Meta, Save, TerritoryKey
+from dispatch.stores.base import Attempt, Meta, Purse, Save, TerritoryKey
 from dispatch.stores.memory import MemoryStore
 from dispatch.stores.redis import RedisStore, connect
 from dispatch.stores.redis_calls import save_call
@@ -697,6 +697,24 @@ async def test_technicians_are_read_alone(store, key):
     assert await store.technicians(key) == {}
     await store.save({key: save_of(1, technicians=[("t1", b"one"), ("工", b"two")])})
     assert await store.technicians(key) == {"t1": b"one", "工": b"two"}
+
+
+async def test_a_purse_gives_what_it_holds_and_a_full_one_is_not_touched_beside_an_empty_one(store, tenant):
+    hour, next_hour, day = Purse("hour:1", 2, 60), Purse("hour:2", 2, 60), Purse("day", 3, 60)
+    assert [await store.spend(tenant, (hour, day)) for _ in range(4)] == [None, None, "hour:1", "hour:1"]
+    assert [await store.spend(tenant, (next_hour, day)) for _ in range(2)] == [None, "day"]
+    assert await store.spend(f"{tenant}x", (hour, day)) is None
+
+
+async def test_many_who_spend_at_once_spend_no_more_than_there_is(store, tenant):
+    purse = Purse("hour", 7, 60)
+    spent = await asyncio.gather(*(store.spend(tenant, (purse,)) for _ in range(50)))
+    assert spent.count(None) == 7
+
+
+async def test_a_purse_is_forgotten_when_its_time_is_over(client, tenant):
+    await RedisStore(client).spend(tenant, (Purse("hour", 1, 1234),))
+    assert 0 < await client.ttl(f"purse:{{{tenant}}}:hour") <= 1234
 
 
 async def test_several_people_are_read_at_once_and_who_is_erased_is_none(store, tenant):
