@@ -86,9 +86,10 @@ class Faulty:
     async def drip(self, request: web.Request, _said: dict[str, Any]) -> web.StreamResponse:
         response = web.StreamResponse(status=500)
         await response.prepare(request)
-        for _ in range(40):
-            await response.write(b".")
-            await asyncio.sleep(0.1)
+        with suppress(ConnectionResetError):  # whoever listens has had enough
+            for _ in range(40):
+                await response.write(b".")
+                await asyncio.sleep(0.1)
         return response
 
     async def flood(self, _request: web.Request, _said: dict[str, Any]) -> web.StreamResponse:
