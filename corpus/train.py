@@ -46,7 +46,11 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Example:
-    """A text's features and what is right for it; a fragment (weight below 1) tells of its trade alone."""
+    """A text's features and what is right for it; a fragment (weight below 1) tells of its trade alone.
+
+    Without a trade it says nothing of trades: pieces of emergencies, and texts of several faults, whose words belong to
+    more than one.
+    """
 
     features: Feature
     trade: str
@@ -61,7 +65,7 @@ def examples(told: Sequence[Core]) -> list[Example]:
     return [
         Example(
             frozenset(features(fold(core.text))),
-            core.trades[0],
+            core.trades[0] if core.faults == 1 else "",
             (core.hazard or "injury") if core.urgencies[0] == "emergency" else CALM,
             core.urgencies[0],
             core.kind,

@@ -18,7 +18,7 @@ from dispatch.rules.policy import Policy
 from dispatch.rules.triage_model import OUT_OF_SCOPE, Prediction
 from dispatch.rules.words import Hit
 
-CALM_BELOW: Final = -0.5
+CALM_BELOW: Final = -0.75
 """An alarm score at which a word of alarm is taken for a figure of speech, a drill, or a thing of the past."""
 
 ALARM_ABOVE: Final = -0.3
@@ -34,7 +34,7 @@ SURE_PERMILLE: Final = 480
 """Below this certainty the front desk is asked."""
 
 _WORDS_WEIGH: Final = 0.5
-_THINGS_WEIGH: Final = 1.0
+_THINGS_WEIGH: Final = 2.0
 _STATED_WEIGHS: Final = 5.0
 _CRAFT_NAMED: Final = 1.0
 _CRAFT_LIKELIER: Final = 0.3

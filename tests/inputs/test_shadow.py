@@ -173,7 +173,7 @@ def test_a_shadow_whose_file_is_damaged_is_counted_told_and_left_out(tmp_path):
     ("text", "outcome"),
     [
         ("水龙头漏水", "decided"),
-        ("qwertz", "abstained"),
+        ("东西坏了，快来", "abstained"),
         ("想预约周五下午的会议室", "out_of_scope"),
         ("请问停水到几点", "letter"),
         ("投诉：维修师傅态度恶劣，骂人", "letter"),
@@ -189,7 +189,7 @@ def test_a_batch_is_counted_by_outcome_certainty_and_source_of_alarm():
         classify(POLICY, text="krax", model=OLD),
         classify(POLICY, text="后厨有很浓的煤气味"),
         classify(POLICY, text="blib", model=OLD, urgency_hint="emergency"),
-        classify(POLICY, text="qwertz"),
+        classify(POLICY, text="东西坏了，快来"),
     ]
     assert [each.alarmed_by for each in verdicts] == ["model", "lexicon", "hint", "none"]
     count_verdicts(verdicts)

@@ -255,7 +255,9 @@ def test_no_heap_of_denials_breaks_it(words):
 
 
 def test_a_long_text_is_read_up_to_its_limit():
-    assert judge("哦" * 5_000 + "煤气味").urgency == "normal"
+    assert judge("煤气味" + "哦" * 5_000).urgency == "emergency"
+    unread = judge("哦" * 5_000 + "煤气味")
+    assert (unread.trade, unread.hazards, unread.urgency) == (None, (), judge("哦" * 5_000).urgency)
 
 
 def test_it_sounds_no_alarm_at_a_name_that_holds_an_alarm():
