@@ -21,7 +21,7 @@ from dispatch.rules.words import Hit
 CALM_BELOW: Final = -0.75
 """An alarm score at which a word of alarm is taken for a figure of speech, a drill, or a thing of the past."""
 
-ALARM_ABOVE: Final = -0.3
+ALARM_ABOVE: Final = -0.2
 """An alarm score at which the model alone calls it an emergency."""
 
 DENIED_ABOVE: Final = 1.0

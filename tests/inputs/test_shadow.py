@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from dispatch import metrics
@@ -18,6 +19,13 @@ from dispatch.rules.events import Event
 from dispatch.rules.triage import classify, hear
 from dispatch.rules.triage_model import ModelError, shipped
 from tests.support.models import tiny, tiny_model
+
+
+@pytest.fixture(autouse=True)
+def _a_log_of_its_own(monkeypatch):
+    """What an engine in this process has bound before would not be captured."""
+    monkeypatch.setattr(shadow, "log", structlog.get_logger(part="shadow"))
+
 
 POLICY = load_config(Path(__file__).parents[2] / "config")
 OLD = tiny_model("old", zorp={"plumbing": 9}, blib={"electrical": 9}, krax={"alarm": 9, "fire": 5, "electrical": 9})
