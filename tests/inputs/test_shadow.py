@@ -23,8 +23,9 @@ from tests.support.models import tiny, tiny_model
 
 @pytest.fixture(autouse=True)
 def _a_log_of_its_own(monkeypatch):
-    """What an engine in this process has bound before would not be captured."""
-    monkeypatch.setattr(shadow, "log", structlog.get_logger(part="shadow"))
+    """Commands that ran in this process before may have silenced all others."""
+    loud = structlog.make_filtering_bound_logger(0)
+    monkeypatch.setattr(shadow, "log", structlog.wrap_logger(structlog.PrintLogger(), wrapper_class=loud))
 
 
 POLICY = load_config(Path(__file__).parents[2] / "config")
