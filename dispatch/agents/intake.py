@@ -176,6 +176,8 @@ class Intake:
     async def _come_back(self, unknown: list[str]) -> dict[str, str]:
         """Routes that a store has lost with its tail: they are back when every lane has vouched for this run of it."""
         found: dict[str, str] = {}
+        if not unknown:
+            return found
         lanes = sorted({str(self.lane_of(f"{self.tenant}:{one}")) for one in self.policies.territories})
         while unknown:
             whole = await patiently(partial(self.store.vouched, lanes))

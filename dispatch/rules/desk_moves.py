@@ -59,7 +59,7 @@ def _part(draft: Draft, order: Order, part: Data) -> Data:
     if part.get("requirements"):
         needs = known_needs(draft, part["requirements"])
     elif part.get("trade"):
-        needs = needs_of(draft, part["trade"])
+        needs = needs_of(draft, part["trade"], hazards=order.hazards)
     location = part.get("resolved_location") or order.location
     return {
         "request_id": order.request_id,

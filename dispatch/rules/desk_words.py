@@ -1,6 +1,6 @@
 """What the desk says of orders: what they are, how long they may take, who knows, and that they are over."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from dispatch.errors import Rejected
 from dispatch.rules.advising import agreement
@@ -23,8 +23,10 @@ def reclassify(draft: Draft, order: Order, action: str, data: Data) -> None:
     changes: Data = {name: data[name] for name in SAID_OF_CLASS if data.get(name)}
     if data.get("requirements"):
         changes["requirements"] = known_needs(draft, data["requirements"])
-    elif (trade := data.get("trade") or order.trade) and (trade != order.trade or data.get("hazards")):
-        changes["requirements"] = needs_of(draft, trade, hazards=changes.get("hazards", order.hazards))
+    elif data.get("trade") and data["trade"] != order.trade:
+        changes["requirements"] = needs_of(draft, data["trade"], hazards=changes.get("hazards", order.hazards))
+    elif (needs := _with_papers(draft, order, changes.get("hazards", ()))) != _needs(order):
+        changes["requirements"] = needs
     was_emergency = order.urgency == "emergency"
     order = _classify(draft, order, data, changes) if order.needs_triage else _change(draft, order, data, changes)
     if changes.get("requirements") and order.rework is None:
@@ -61,6 +63,15 @@ def _change(draft: Draft, order: Order, data: Data, changes: Data) -> Order:
     if order.kind != before[2] and (owner := owner_of(draft, order, order.state)):
         order = draft.tell("work-order.owner-changed", order, owner | {"reason": "reclassified"})
     return order
+
+
+def _with_papers(draft: Draft, order: Order, hazards: Iterable[str]) -> list[Data]:
+    """What the order needs already, everybody with the certificates for these hazards as well."""
+    needs = _needs(order)
+    for need in needs:
+        papers = (*need["certificates"], *draft.policy.certificates(need["trade"], hazards)) if hazards else ()
+        need["certificates"] = tuple(dict.fromkeys(papers)) or need["certificates"]
+    return needs
 
 
 def _needs(order: Order) -> list[Data]:

@@ -231,7 +231,7 @@ class RedisStore:
         replies = await self._scripts([call for _ids, call in asked])
         found = [
             {one: value.decode() for one, value in zip(ids, reply, strict=True) if value is not None}
-            for (ids, save_call), reply in zip(asked, replies, strict=True)
+            for (ids, _call), reply in zip(asked, replies, strict=True)
         ]
         subjects = found.pop(0) if people else {}
         return subjects, {one: route for routes in found for one, route in routes.items()}

@@ -283,6 +283,16 @@ def test_a_danger_that_is_named_later_asks_for_its_certificates(day):
     assert (known.hazards, known.legs[0].state) == (("height",), "withdrawn")
 
 
+def test_a_danger_that_is_named_later_leaves_the_crew_as_it_was(day):
+    crew = [{"trade": "plumbing", "min_level": 3, "count": 2}, {"trade": "cleaning", "count": 1}]
+    order = day.report("leak", trade="plumbing")
+    desk(day, "reclassify", order, requirements=crew)
+    desk(day, "reclassify", order, hazards=["height"])
+    needs = day.order(order).requirements
+    assert [(one.trade, one.min_level, one.count) for one in needs] == [("plumbing", 3, 2), ("cleaning", 1, 1)]
+    assert {one.certificates for one in needs} == {("climber",)}
+
+
 def test_more_urgency_shortens_the_promises_and_keeps_what_has_elapsed(day):
     order = day.report("leak", trade="plumbing")
     reported_at = day.now
