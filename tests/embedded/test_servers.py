@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from redis import Redis
 
-from dispatch.embedded import EmbeddedError, PortTakenError, Servers, default_cache, embedded, kafka, redis
+from dispatch.embedded import EmbeddedError, PortTakenError, Servers, default_cache, embedded, kafka, ports, redis
 from dispatch.embedded.folder import require_room
 from dispatch.embedded.jars import ensure_jars, locked_jars
 from dispatch.embedded.ports import free_port
@@ -161,6 +161,18 @@ def test_a_taken_port_is_named_and_nothing_is_left_running(folder):
             servers.start()
     assert servers.pids == {}
     assert not (folder / "redis.pid").exists()
+
+
+def test_a_port_that_was_given_to_a_process_is_nobody_elses_until_it_ends(monkeypatch):
+    asks = "from dispatch.embedded.ports import free_port; print(free_port(), flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", asks], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        port = int(other.stdout.readline())
+        monkeypatch.setattr(ports, "LOWEST", port)
+        monkeypatch.setattr(ports, "_ephemeral_start", lambda: port + 1)
+        with pytest.raises(EmbeddedError, match="No free port"):
+            free_port()
+        other.communicate(b"\n")
+    assert free_port() == port
 
 
 def test_a_broker_that_cannot_start_shows_its_last_log_lines(folder, monkeypatch):
