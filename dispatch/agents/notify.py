@@ -77,7 +77,8 @@ class Notify(Service):
         self.lane_of = lane_of
         self.steps = steps
         self.lanes: dict[int, LaneBook] = {}
-        scribe, joiner = Scribe(tenant), Joiner(tenant, store, document)
+        self.scribe = scribe = Scribe(tenant)
+        joiner = Joiner(tenant, store, document)
         self.planner = Planner(tenant, RoutingTable(document), joiner, policies, clock, scribe, self._following)
         self._topics = f"{incarnations[WORK_ORDERS]} {incarnations[DELIVERIES]}"
         self._owner = uuid.uuid4().hex.encode()
@@ -102,7 +103,7 @@ class Notify(Service):
     # taking and releasing -------------------------------------------------------------------------------------
 
     async def take(self, number: int, consumer: AIOKafkaConsumer) -> dict[str, int]:
-        """See Keeper: fold the ledger, go on with what is not over; the position to read on from."""
+        """See Keeper: say whose the lane is, fold the ledger, go on with what is not over; where to read on from."""
         await self.policies.refresh()
         lane = LaneBook(number)
         before = await patiently(lambda: self.store.note(_owner_of(number), self._owner))
@@ -112,12 +113,11 @@ class Notify(Service):
         mark = decode_mark(noted) if noted else None
         if mark is not None and mark.topics != self._topics:
             mark = None  # of topics that have been created anew since
-        folded = Folded()
-        place = TopicPartition(DELIVERIES, number)
-        lane.ledger_end = (await consumer.end_offsets([place]))[place]
-        if lane.ledger_end:
-            async for record in read_to_end(self.client, DELIVERIES, number, mark.ledger if mark else None):
-                folded.add(record)
+        ends = await self.publisher.publish([self.scribe.taken(number, lane.writer, time.time())])
+        lane.ledger_end = ends[DELIVERIES, number]
+        folded = Folded(mark.writer if mark else "")
+        async for record in read_to_end(self.client, DELIVERIES, number, mark.ledger if mark else None):
+            folded.add(record)
         now = time.time()
         for delivery in folded.open.values():
             lane.put(msgspec.structs.replace(delivery, sent_before=delivery.next_at <= now))

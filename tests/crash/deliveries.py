@@ -1,8 +1,9 @@
 """``python -m tests.crash.deliveries --events 20000 --faults 0.3 --kills 10``: one line of JSON last.
 
 Two workers deliver to a receiver that verifies with the official package, drops repeated ids, and answers badly as
-often as it is told; workers are killed at each step and at no step in particular, one is stopped past its session, and
-the secret is changed in between. Then the ledger and the receiver are compared with what was to be delivered.
+often as it is told; workers are killed at each step and at no step in particular, one is stopped past its session, once
+more while it plans, and the secret is changed in between. Then the ledger and the receiver are compared with what was
+to be delivered.
 """
 
 import argparse
@@ -23,11 +24,13 @@ from typing import Any
 import msgspec
 from aiohttp import web
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.structs import ConsumerRecord
 
 from dispatch.agents.admin import create_topics
 from dispatch.agents.log_reader import read_to_end
 from dispatch.app import partition_of
 from dispatch.embedded import Servers
+from dispatch.hooks.delivery import FINAL
 from dispatch.topics import DELIVERIES, WORK_ORDERS
 from tests.crash.deliveries_broken import BROKEN
 from tests.crash.deliveries_stage import Made, fill_store, make_events, write_hooks
@@ -198,15 +201,16 @@ class Run:
         try:
             consumer.assign([TopicPartition(DELIVERIES, lane) for lane in range(self.stage.partitions)])
             async for record in consumer:
-                if b".attempted." not in dict(record.headers)["ce_type"]:
+                if ended_as(record) is not None:
                     self.ended.add(msgspec.json.decode(record.value)["delivery_id"])
         finally:
             await consumer.stop()
 
     async def _disturb(self, publishing: "asyncio.Task[None]") -> None:
-        """Kills spread over the run, a stop, and two changes of secrets."""
+        """Kills spread over the run, two stops, and two changes of secrets."""
         plan: list[tuple[str, str]] = [("kill", STEPS[n % len(STEPS)] if n % 2 == 0 else "") for n in range(self.kills)]
         plan.insert(len(plan) // 2, ("stop", ""))
+        plan.insert(len(plan) // 4, ("stop", "notify.read"))
         plan.insert(len(plan) // 3, ("rotate", "1"))
         plan.insert(2 * len(plan) // 3, ("rotate", "2"))
         for number, (what, step) in enumerate(plan):
@@ -240,12 +244,24 @@ class Run:
     async def _hit(self) -> bool:
         return any(not worker.armed for worker in self.workers)
 
-    async def _stop(self, _step: str) -> None:
-        """One stands still past its session while the other goes on with its lanes; then it wakes up."""
-        worker = self.workers[1]
+    async def _stop(self, step: str) -> None:
+        """One stands still past its session while the other goes on with its lanes; then it wakes up.
+
+        At a step, the other is killed before: whoever comes next finds in the ledger what the first then writes late.
+        """
+        other, worker = self.workers
         worker.expected_end = True
-        worker.signal(signal.SIGSTOP)
+        if step:
+            worker.arm(step, do="stop")
+            if not await until(lambda: _is(worker.stopped), HIT_WITHIN_S, 0.02):
+                worker.disarm()
+                return
+        else:
+            worker.signal(signal.SIGSTOP)
         await asyncio.sleep(SESSION_TIMEOUT_MS / 1000 + 4)
+        if step:
+            other.signal(signal.SIGKILL)
+            self.killed.append("taken-over")
         worker.signal(signal.SIGCONT)
         self.killed.append("stopped")
 
@@ -272,8 +288,7 @@ class Run:
         client = {"bootstrap_servers": self.stage.kafka}
         for lane in range(self.stage.partitions):
             async for record in read_to_end(client, DELIVERIES, lane):
-                kind = dict(record.headers)["ce_type"].decode().split(".")[2]
-                if kind != "attempted":
+                if (kind := ended_as(record)) is not None:
                     data = msgspec.json.decode(record.value)
                     if ends.get(data["delivery_id"], ("dropped", None))[0] != "succeeded":
                         ends[data["delivery_id"]] = (kind, data.get("reason"))
@@ -307,6 +322,16 @@ class Run:
             "secrets_rotated": self.rotated,
             "ended_by_themselves": self.supervisor.ended_by_themselves,
         }
+
+
+def ended_as(record: ConsumerRecord) -> str | None:
+    """How a record of the ledger says that a delivery has ended; None if it says something else."""
+    kind = dict(record.headers)["ce_type"].decode().split(".")[2]
+    return kind if kind in FINAL else None
+
+
+async def _is(what: bool) -> bool:
+    return what
 
 
 async def _over(process: Any) -> bool:

@@ -142,6 +142,7 @@ ELSEWHERE = [
     "delivery.succeeded",
     "delivery.failed",
     "delivery.dropped",
+    "delivery.lane-taken",
 ]
 
 
