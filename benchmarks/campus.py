@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import yaml
 
@@ -150,7 +151,12 @@ def staff(
 
 
 def request(number: int, run: str, now: datetime, territories: int = TERRITORIES) -> bytes:
-    """Report ``number`` of a run: trades, places and people take turns, so that load is even."""
+    """Report ``number`` of a run: trades, territories and people take turns, so that load is even.
+
+    Rooms are drawn, the same for the same report: turns of all rounds would meet in the same rooms with the same
+    words, and nearly every order were rework, which on an estate some in a hundred are.
+    """
+    drawn = crc32(request_id(run, number).encode())
     text = TEXTS[(number + number // territories) % len(TEXTS)][1]
     data = {
         "channel": CHANNELS[number % len(CHANNELS)],
@@ -158,8 +164,8 @@ def request(number: int, run: str, now: datetime, territories: int = TERRITORIES
         "text": text,
         "location": {
             "territory": territory_id(number * 7 % territories),
-            "building": f"Block {number // territories % BUILDINGS + 1}",
-            "room": str(100 + number // territories % ROOMS),
+            "building": f"Block {drawn % BUILDINGS + 1}",
+            "room": str(100 + drawn // BUILDINGS % ROOMS),
         },
     }
     return event("request.submitted", request_id(run, number), now, data)

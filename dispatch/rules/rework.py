@@ -56,14 +56,12 @@ def rework_facts(draft: Draft, data: Data) -> Data | None:
     if not there:
         return None
     noticed_at = moment_of(data.get("noticed_at") or data["reported_at"])
-    found: tuple[Done, str, int] | None = None
-    for done in there:
-        age_s = (noticed_at - done.completed_at).total_seconds()
-        if 0 < age_s <= window_s and (found is None or done.completed_at > found[0].completed_at):
+    for done in sorted(there, key=lambda one: one.completed_at, reverse=True):
+        if 0 < (noticed_at - done.completed_at).total_seconds() <= window_s:
             same, alike = _same(draft.policy, done, data)
             if same is not None:
-                found = (done, same, alike)
-    return _facts(*found, noticed_at, window_s) if found else None
+                return _facts(done, same, alike, noticed_at, window_s)
+    return None
 
 
 def with_rework(data: Data, rework: Data) -> list[Data]:

@@ -80,9 +80,9 @@ def weigh(
         return Weighed(None, 0, ())
     if OUT_OF_SCOPE in scores:
         scores[OUT_OF_SCOPE] -= _CRAFT_NAMED if named else _CRAFT_LIKELIER
-    order = sorted(scores, key=lambda each: (-scores[each], each))
+    ranked = sorted([(-score, trade) for trade, score in scores.items()])
     whole = sum(map(math.exp, scores.values())) + rest
-    likely = tuple((each, round(_CERTAIN * math.exp(scores[each]) / whole)) for each in order[:2])
+    likely = tuple([(trade, round(_CERTAIN * math.exp(-score) / whole)) for score, trade in ranked[:2]])
     best, permille = likely[0]
     if best == OUT_OF_SCOPE or permille < SURE_PERMILLE:
         return Weighed(None, permille, likely, out_of_scope=best == OUT_OF_SCOPE and permille >= SURE_PERMILLE)

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dispatch.errors import Broken
-from dispatch.rules.triage_features import features
+from dispatch.rules.triage_lookup import FeatureIndex, Numbers
 
 MAGIC: Final = b"dispatch-triage\n"
 FORMAT: Final = 2
@@ -68,9 +69,9 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 class Prediction(msgspec.Struct, frozen=True):
     """What the model makes of a text. ``probability`` is calibrated; ``alarm`` is a score, above 0 if likelier.
 
-    ``kind_margin`` is by how much the kind is likelier than a repair;
-    ``known`` are the numbers of the features that the model knows, ``lengths`` those of its two kinds of features, both
-    for :meth:`Model.reasons`.
+    ``kind_margin`` is by how much the kind is likelier than a repair. For :meth:`Model.reasons`: ``known`` are the
+    numbers of the features that the model knows, ``strongest`` those that spoke most for the trade, the strongest
+    first, and ``lengths`` are those of the text's two kinds of features.
     """
 
     trade: str
@@ -82,8 +83,9 @@ class Prediction(msgspec.Struct, frozen=True):
     urgency: str
     kind: str
     kind_margin: float
-    known: tuple[int, ...] = ()
-    lengths: tuple[float, float] = (1.0, 1.0)
+    known: list[int] = []
+    strongest: list[int] = []
+    lengths: list[float] = []
 
 
 class _Table:
@@ -96,17 +98,17 @@ class _Table:
         self.rows = np.vstack([whole, np.zeros((1, len(scale)), np.int8)])
         self.squares = np.append(np.frombuffer(squares, "<f2").astype(np.float32), np.float32(0))
 
-    def sums(self, at: NDArray[np.intp], starts: NDArray[np.intp]) -> tuple[Floats, list[float]]:
+    def sums(self, at: Numbers, starts: Numbers) -> tuple[Floats, Floats]:
         """The rows at ``at`` added up text by text, over the length of their kind; and these lengths."""
-        lengths = np.maximum(np.sqrt(np.add.reduceat(self.squares[at], starts)), _SHORTEST)
+        lengths: Floats = np.maximum(np.sqrt(np.add.reduceat(self.squares[at], starts)), np.float32(_SHORTEST))
         sums: Floats = np.add.reduceat(self.rows.take(at, 0).astype(np.float32), starts, axis=0)
         sums *= self.scale
         sums /= lengths[:, None]
-        return sums, lengths.tolist()
+        return sums, lengths
 
-    def weights(self, at: NDArray[np.intp], column: int, length: float) -> Floats:
-        """What each of the rows at ``at`` adds to one answer."""
-        weights: Floats = self.rows[at, column] * (self.scale[column] / np.float32(length))
+    def weights(self, at: Numbers, columns: Numbers, lengths: Floats) -> Floats:
+        """What each of the rows at ``at`` adds to one answer, that of the same place in ``columns``."""
+        weights: Floats = self.rows[at, columns] * (self.scale[columns] / lengths)
         return weights
 
 
@@ -133,7 +135,7 @@ class Model:
         grams = set(self._grams.names)
         names = [*self._grams.names, *(name for name in self._words.names if name not in grams)]
         self._names = ["", *names]
-        self._index = {name: number for number, name in enumerate(names, start=1)}
+        self._index = FeatureIndex(names)
         self._gram_of = np.array([no_gram, *(min(number, no_gram) for number in range(len(names)))], np.intp)
         self._word_of = np.array([no_word, *(word_at.get(name, no_word) for name in names)], np.intp)
 
@@ -150,12 +152,18 @@ class Model:
         """Judge many at once, which costs less for each."""
         if not folded:
             return []
-        known = [tuple(filter(None, map(self._index.get, features(text)))) for text in folded]
-        scores, lengths = self._scores(known)
-        return list(map(Prediction, *self._columns(scores), known, lengths))
+        at, starts = self._index.known(folded)
+        scores, by_gram = self._grams.sums(self._gram_of[at], starts)
+        more, by_word = self._words.sums(self._word_of[at], starts)
+        scores += more
+        scores += self._bias
+        lengths = np.column_stack((by_gram, by_word))
+        strongest = self._speakers(at, starts, scores[:, self._parts["trade"]].argmax(1), lengths)
+        known = [numbers[1:] for numbers in _split(at, starts)]
+        return list(map(Prediction, *self._columns(scores), known, strongest, lengths.tolist()))
 
     def _columns(self, scores: Floats) -> Iterator[list[Any]]:
-        """The fields of predictions, each for all texts.
+        """The first fields of predictions, each for all texts.
 
         The greatest of each question's scores; of the trades the two greatest, with their chances.
         """
@@ -178,37 +186,39 @@ class Model:
         kinds = scores[:, parts["kind"]]
         yield (kinds.max(1) - kinds[:, self._repair]).tolist()
 
+    def _speakers(self, at: Numbers, starts: Numbers, trades: Numbers, lengths: Floats) -> list[list[int]]:
+        """The features of each text that spoke most for the trade that is asked of it, the strongest first."""
+        texts = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(at)))
+        its, by_gram, by_word = trades[texts], *lengths[texts].T
+        weights = self._grams.weights(self._gram_of[at], its, by_gram)
+        weights += self._words.weights(self._word_of[at], its, by_word)
+        order = np.lexsort((-weights, texts))
+        rank = np.arange(len(at)) - starts[texts]
+        kept = order[(rank < _LOOKED_AT) & (weights[order] > 0)]
+        return _split(at[kept], np.searchsorted(texts[kept], np.arange(len(starts))))
+
     def reasons(self, heard: Prediction, trade: str) -> tuple[str, ...]:
         """The words of the text that spoke most for ``trade``, the strongest first; none inside another."""
         if trade not in self._answers["trade"] or not heard.known:
             return ()
-        column = self._answers["trade"].index(trade)
-        at = np.array(heard.known, np.intp)
-        by_gram, by_word = heard.lengths
-        weights = self._grams.weights(self._gram_of[at], column, by_gram)
-        weights += self._words.weights(self._word_of[at], column, by_word)
+        strongest = heard.strongest
+        if trade != heard.trade:
+            at, column = np.array(heard.known, np.intp), self._answers["trade"].index(trade)
+            lengths = np.array([heard.lengths], np.float32)
+            strongest = self._speakers(at, np.zeros(1, np.intp), np.array([column]), lengths)[0]
         found: list[str] = []
-        for place in np.argsort(-weights, kind="stable")[:_LOOKED_AT].tolist():
-            name = self._names[heard.known[place]]
-            if weights[place] <= 0 or len(found) == _REASONS:
+        for name in map(self._names.__getitem__, strongest):
+            if len(found) == _REASONS:
                 break
             if name[0] != "~" and not any(name in other or other in name for other in found):
                 found.append(name)
         return tuple(found)
 
-    def _scores(self, known: Sequence[tuple[int, ...]]) -> tuple[Floats, list[tuple[float, float]]]:
-        """A row a text, a column an answer; and the lengths of the text's pieces and of its words."""
-        at: list[int] = []
-        starts: list[int] = []
-        for numbers in known:
-            starts.append(len(at))
-            at += numbers or (0,)
-        places, begins = np.array(at, np.intp), np.array(starts, np.intp)
-        scores, by_gram = self._grams.sums(self._gram_of[places], begins)
-        more, by_word = self._words.sums(self._word_of[places], begins)
-        scores += more
-        scores += self._bias
-        return scores, list(zip(by_gram, by_word, strict=True))
+
+def _split(values: Numbers, starts: Numbers) -> list[list[int]]:
+    """The values of each text."""
+    all_of_them = values.tolist()
+    return [all_of_them[start:end] for start, end in pairwise((*starts.tolist(), len(all_of_them)))]
 
 
 def write(document: Document) -> bytes:
