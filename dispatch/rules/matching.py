@@ -25,7 +25,8 @@ from dispatch.rules.matching_pool import Pool, Soft
 from dispatch.rules.matching_solver import Row, assign
 from dispatch.rules.matching_words import why
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Data, Order, Requirement, Technician
+from dispatch.rules.state import Data, Order, Requirement
+from dispatch.rules.state_staff import Technician
 
 HARD: dict[str, Hard] = {
     "active": Hard(hard.active, lambda _: None),

@@ -18,7 +18,8 @@ from dispatch.rules.matching import HARD, SOFT, URGENCY_WEIGHTS, match
 from dispatch.rules.matching_pool import Pool
 from dispatch.rules.matching_scores import EARTH_RADIUS_M, UNKNOWN_TRAVEL_HM, haversine_m
 from dispatch.rules.matching_solver import Row, assign
-from dispatch.rules.state import Certificate, Leg, Order, Owner, Requirement, Serves, Shift, Skill, Technician
+from dispatch.rules.state import Leg, Order, Owner, Requirement
+from dispatch.rules.state_staff import Certificate, Serves, Shift, Skill, Technician
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
