@@ -16,7 +16,7 @@ from datetime import datetime
 
 import msgspec
 
-from dispatch.models.policy import URGENCIES
+from dispatch.models.policy_base import URGENCIES
 from dispatch.rules import matching_constraints as hard
 from dispatch.rules import matching_scores as soft
 from dispatch.rules.matching_board import Board, Place, Tables, tables

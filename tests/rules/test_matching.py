@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dispatch.models.policy import URGENCIES, Weights
+from dispatch.models.policy import Weights
+from dispatch.models.policy_base import URGENCIES
 from dispatch.rules import matching_pool
 from dispatch.rules.matching import HARD, SOFT, URGENCY_WEIGHTS, match
 from dispatch.rules.matching_pool import Pool
