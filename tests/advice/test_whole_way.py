@@ -17,7 +17,8 @@ from dispatch.errors import ConfigError
 from dispatch.rules.advising import advice_id
 from dispatch.topics import COMMANDS, DEAD_LETTERS, WORK_ORDERS
 from tests.advice.endpoint import GOOD, Model, answering, completion, hang
-from tests.support.engine import CONFIG, Client, Engine, forget_everything, settings_for, token
+from tests.support.client import Client, token
+from tests.support.engine import CONFIG, Engine, forget_everything, settings_for
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

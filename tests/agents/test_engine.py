@@ -18,7 +18,8 @@ from dispatch.topics import (
     REQUESTS,
     WORK_ORDERS,
 )
-from tests.support.engine import PARTITIONS, request, text_of, token
+from tests.support.client import request, text_of, token
+from tests.support.engine import PARTITIONS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

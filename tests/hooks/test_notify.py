@@ -11,7 +11,8 @@ from dispatch.embedded import embedded
 from dispatch.errors import ConfigError
 from dispatch.stores.redis import RedisStore
 from dispatch.topics import COMMANDS_URGENT, DEAD_LETTERS, DELIVERIES, WORK_ORDERS
-from tests.support.engine import CONFIG, Client, Engine, forget_everything, settings_for, store_of, token
+from tests.support.client import Client, token
+from tests.support.engine import CONFIG, Engine, forget_everything, settings_for, store_of
 from tests.support.receiver import Receiver, hooks_config, local_hook, new_secret
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

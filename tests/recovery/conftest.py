@@ -4,7 +4,8 @@ import pytest
 import pytest_asyncio
 
 from dispatch.embedded import embedded
-from tests.support.engine import Client, Engine, forget_everything, settings_for
+from tests.support.client import Client
+from tests.support.engine import Engine, forget_everything, settings_for
 
 
 @pytest.fixture(scope="package")

@@ -8,7 +8,8 @@ from dispatch.agents.rebuild import rebuild
 from dispatch.stores.redis import connect
 from dispatch.topics import DEAD_LETTERS, WORK_ORDERS
 from tests.recovery.support import NORTH, SOUTH, assert_each_opened_once, assert_goes_on, some_work, staffed, state_of
-from tests.support.engine import Engine, store_of, token
+from tests.support.client import token
+from tests.support.engine import Engine, store_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
