@@ -1,7 +1,9 @@
 """Senders, what they send, and servers for them to send to."""
 
 import contextlib
+import ssl
 
+import trustme
 from aiohttp import web
 
 from dispatch.hooks.senders import NAME_MARK, Person, make_senders, secret_names
@@ -19,6 +21,15 @@ def one(**more):
 def sender_of(hook, **secrets):
     document = HooksDocument.model_validate({"hooks": {"app": hook}})
     return make_senders(document, read_secrets(secret_names(document), secrets))["app"]
+
+
+def own_authority(folder):
+    """TLS for a server on this machine; the file of the authority that vouches for it, which nobody knows."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    return tls, str(folder / "ca.pem")
 
 
 @contextlib.asynccontextmanager

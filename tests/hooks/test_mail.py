@@ -2,15 +2,13 @@
 
 import asyncio
 import contextlib
-import ssl
 from email import message_from_bytes, policy
 
 import pytest
-import trustme
 from aiohttp import web
 
 from dispatch.hooks.senders import NOBODY, Person
-from tests.hooks.sending import SOMEBODY, one, sender_of, served
+from tests.hooks.sending import SOMEBODY, one, own_authority, sender_of, served
 from tests.support.receiver import new_secret
 
 
@@ -84,13 +82,10 @@ def smtp(port, **more):
 
 
 async def test_mail_goes_to_the_person_with_an_id_that_is_the_deliverys(tmp_path):
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    tls, cafile = own_authority(tmp_path)
     box = Mailbox(tls=tls)
     async with box.open() as port:
-        sender = sender_of(smtp(port, tls="tls", cafile=str(tmp_path / "ca.pem")))
+        sender = sender_of(smtp(port, tls="tls", cafile=cafile))
         outcome = await sender.send([one()], SOMEBODY)
         await sender.close()
     assert (outcome.kind, outcome.status) == ("ok", 250)

@@ -3,11 +3,9 @@
 import asyncio
 import base64
 import json
-import ssl
 import time
 
 import pytest
-import trustme
 from aiohttp import web
 from standardwebhooks import Webhook
 
@@ -16,7 +14,7 @@ from dispatch.hooks.http import MAX_ANSWER_BYTES
 from dispatch.hooks.senders import NOBODY, make_senders
 from dispatch.hooks.signing import key_of
 from dispatch.models.hooks import HooksDocument
-from tests.hooks.sending import SOMEBODY, one, sender_of, served
+from tests.hooks.sending import SOMEBODY, one, own_authority, sender_of, served
 from tests.support.receiver import Receiver, local_hook, new_secret
 
 # webhooks -----------------------------------------------------------------------------------------------------
@@ -114,10 +112,7 @@ async def test_no_more_of_an_answer_is_read_than_is_looked_at():
 
 
 async def test_a_bad_certificate_is_not_spoken_to_and_a_named_authority_is(tmp_path):
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    tls, cafile = own_authority(tmp_path)
     heard = []
 
     async def hear(request):
@@ -126,7 +121,7 @@ async def test_a_bad_certificate_is_not_spoken_to_and_a_named_authority_is(tmp_p
 
     async with served(hear, tls) as port:
         hook = local_hook(port, "A") | {"url": f"https://127.0.0.1:{port}/x"}
-        for more, expected in (({}, "ClientConnectorCertificateError"), ({"cafile": str(tmp_path / "ca.pem")}, 200)):
+        for more, expected in (({}, "ClientConnectorCertificateError"), ({"cafile": cafile}, 200)):
             sender = sender_of(hook | more, A=new_secret())
             outcome = await sender.send([one()], NOBODY)
             await sender.close()
