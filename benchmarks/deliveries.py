@@ -26,7 +26,7 @@ from dispatch.agents.admin import create_topics
 from dispatch.app import partition_of
 from dispatch.config import load_config
 from dispatch.models.cloudevents import outgoing_headers
-from dispatch.rules.state import Technician
+from dispatch.rules.state_staff import Technician
 from dispatch.stores.base import Meta, Save, TerritoryKey
 from dispatch.stores.redis import RedisStore, connect
 from dispatch.topics import WORK_ORDERS

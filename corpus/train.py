@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -226,6 +227,34 @@ def document(space: Space, learnt: dict[str, Learnt], sharp: float, version: str
     )
 
 
+class FirstRound(NamedTuple):
+    """What is learnt without the voices, their features, and how sure scores are: the factor that they need."""
+
+    learnt: dict[str, Learnt]
+    matrix: sp.csr_matrix
+    sharp: float
+
+
+def first_round(told: Sequence[Example], voices: Sequence[Example]) -> FirstRound:
+    """Learn from what is told, and see how sure it is of voices that it has never heard."""
+    space = Space(told)
+    learnt = learn_all(space, told)
+    matrix, craft = space.matrix(voices), learnt["trade"]
+    known = [at for at, each in enumerate(voices) if each.trade in craft.answers]
+    if not known:
+        return FirstRound(learnt, matrix, 1.0)
+    right = [craft.answers.index(voices[at].trade) for at in known]
+    return FirstRound(learnt, matrix, sharpness(craft.scores(matrix[known]), right))
+
+
+def second_round(told: Sequence[Example], sharp: float, version: str) -> Document:
+    """The model that has learnt from all."""
+    space = Space(told)
+    made = document(space, learn_all(space, told), sharp, version)
+    Model(made)
+    return made
+
+
 def version_of() -> str:
     """The hash of everything that the model is made from."""
     digest = hashlib.sha256()
@@ -247,18 +276,11 @@ def main() -> None:
     unheard = [core for core in told if core.id.startswith("voices_")]
     small = fragments()
     first = [*examples([core for core in told if core not in set(unheard)]), *small]
-    space = Space(first)
-    learnt = learn_all(space, first)
-    matrix = space.matrix(examples(unheard))
-    answers, scores = learnt["trade"].answers, learnt["trade"].scores(matrix)
-    sharp = sharpness(scores, [answers.index(core.trades[0]) for core in unheard])
+    learnt, matrix, sharp = first_round(first, examples(unheard))
     _say(unheard, learnt, matrix, sharp)
     if asked.check:
         return
-    everything = [*examples(told), *small]
-    space = Space(everything)
-    made = document(space, learn_all(space, everything), sharp, version_of())
-    Model(made)
+    made = second_round([*examples(told), *small], sharp, version_of())
     TARGET.write_bytes(write(made))
     print(f"{made.version}: {TARGET.stat().st_size} bytes")  # noqa: T201 - a tool's output
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dispatch.agents.masking import mask, plain
 from dispatch.hooks.adviser import request_body
 from dispatch.models.advice import AdviceDocument
-from dispatch.models.policy import URGENCIES
+from dispatch.models.policy_base import URGENCIES
 from dispatch.rules.policy import Policy
 from dispatch.rules.triage_model import OUT_OF_SCOPE
 

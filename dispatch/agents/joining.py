@@ -11,7 +11,8 @@ from dispatch.agents.patience import patiently
 from dispatch.hooks.delivery import Delivery
 from dispatch.hooks.senders import NOBODY, Person
 from dispatch.models.hooks import HooksDocument
-from dispatch.rules.state import Order, Technician
+from dispatch.rules.state import Order
+from dispatch.rules.state_staff import Technician
 from dispatch.stores.base import NotifyStore, TerritoryKey
 
 STALE_S = 2.0

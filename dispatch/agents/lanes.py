@@ -18,7 +18,8 @@ from dispatch.log import get_log
 from dispatch.rules.batch import fold_end, retime
 from dispatch.rules.events import Event, revive
 from dispatch.rules.evolve import fold
-from dispatch.rules.state import Data, Done, Order, Technician, moment_of, text_of
+from dispatch.rules.state import Data, Done, Order, moment_of, text_of
+from dispatch.rules.state_staff import Technician
 from dispatch.rules.territory import Territory
 from dispatch.stores.base import Loaded, Meta, Save, TerritoryKey
 from dispatch.topics import COMMANDS, COMMANDS_URGENT, WORK_ORDERS

@@ -16,7 +16,7 @@ from dispatch import metrics
 from dispatch.agents.openings import Report
 from dispatch.config import load_model
 from dispatch.log import get_log
-from dispatch.models.policy import URGENCIES
+from dispatch.models.policy_base import URGENCIES
 from dispatch.rules.triage import Classification, hear
 from dispatch.rules.triage_model import Model, ModelError
 

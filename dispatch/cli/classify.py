@@ -18,7 +18,7 @@ from dispatch.cli.options import as_json, with_settings
 from dispatch.cli.output import print_facts, print_json, print_rows
 from dispatch.config import load_config, load_model
 from dispatch.models.base import Impact
-from dispatch.models.policy import URGENCIES
+from dispatch.models.policy_base import URGENCIES
 from dispatch.rules.faults import Asked, Faults, told_apart
 from dispatch.rules.location import Place, locate
 from dispatch.rules.place_parts import locate_part

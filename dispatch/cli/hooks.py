@@ -28,7 +28,8 @@ from dispatch.hooks.senders import NOBODY, Person, make_senders, named, secret_n
 from dispatch.models.hooks import HooksDocument
 from dispatch.rules.events import short_type
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Technician, whole_ms
+from dispatch.rules.state import whole_ms
+from dispatch.rules.state_staff import Technician
 from dispatch.settings import Settings, read_secrets
 from dispatch.stores.base import TerritoryKey
 from dispatch.topics import WORK_ORDERS

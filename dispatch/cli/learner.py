@@ -20,7 +20,7 @@ import dispatch
 from dispatch.cli.group import CommandError
 from dispatch.rules.lessons import Lesson
 from dispatch.rules.triage_features import features
-from dispatch.rules.triage_model import Document, Model, shipped, write
+from dispatch.rules.triage_model import Document, shipped, write
 from dispatch.rules.words import fold
 
 PACKAGE: Final = "corpus"
@@ -85,24 +85,10 @@ def _train(learner: Any, lessons: Sequence[Lesson]) -> Taught:
     plain = learner.examples([core for core in told if not core.id.startswith("voices_")])
     spoken, small = learner.examples(voices), learner.fragments()
     learnt_of = _examples(learner, ours, [*plain, *spoken, *small])
-    first = [*plain, *small, *learnt_of]
-    sharp = _sharpness(learner, first, spoken)
-    everything = [*learner.examples(told), *small, *learnt_of]
-    space = learner.Space(everything)
+    sharp = learner.first_round([*plain, *small, *learnt_of], spoken).sharp
     version = f"{learner.version_of()}+{_digest(ours)}"
-    made: Document = learner.document(space, learner.learn_all(space, everything), sharp, version)
-    Model(made)
+    made: Document = learner.second_round([*learner.examples(told), *small, *learnt_of], sharp, version)
     return Taught(data=write(made), version=version, lessons=len(ours), held_out=len(lessons) - len(ours))
-
-
-def _sharpness(learner: Any, told: Sequence[Any], spoken: Sequence[Any]) -> float:
-    space = learner.Space(told)
-    craft = learner.learn_all(space, told)["trade"]
-    known = [each for each in spoken if each.trade in craft.answers]
-    if not known:
-        return 1.0
-    scores = craft.scores(space.matrix(known))
-    return float(learner.sharpness(scores, [craft.answers.index(each.trade) for each in known]))
 
 
 def _examples(learner: Any, lessons: Sequence[Lesson], corpus: Sequence[Any]) -> list[Any]:

@@ -13,7 +13,8 @@ from dispatch.rules.events import Event, revive
 from dispatch.rules.evolve import fold
 from dispatch.rules.lifecycle import transitions
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Clock, Leg, Order, Technician
+from dispatch.rules.state import Clock, Leg, Order
+from dispatch.rules.state_staff import Technician
 from dispatch.rules.territory import Territory
 
 

@@ -11,7 +11,8 @@ from dispatch.hooks.delivery import Delivery, delivery_id, drop
 from dispatch.hooks.words import quiet_until, render, values_of
 from dispatch.models.hooks import LOCALES, Contact, HooksDocument, Locale, Route, RouteWhen
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import ACTIVE_LEG_STATES, Data, Order, Technician, moment_of
+from dispatch.rules.state import ACTIVE_LEG_STATES, Data, Order, moment_of
+from dispatch.rules.state_staff import Technician
 
 FACTS: Final = (
     *("work_order_id", "display_no", "cycle", "state", "kind", "drill", "urgency", "text", "location", "reason"),

@@ -11,7 +11,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from dispatch.models.hooks import Locale, Words
-from dispatch.models.policy import Label
+from dispatch.models.policy_base import Label
 from dispatch.rules.policy import Policy
 from dispatch.rules.state import Data, Order, moment_of
 

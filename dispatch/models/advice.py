@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dispatch.models.hooks import Breaker, HttpHook, Url, Variable
-from dispatch.models.policy import DurationS, Name
+from dispatch.models.policy_base import DurationS, Name
 
 RESERVED = frozenset({"model", "messages", "response_format", "stream", "n", "tools"})
 """Fields of a request that ``options`` cannot set."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from dispatch.models.policy import DurationS, Name, Part, Urgency
+from dispatch.models.policy_base import DurationS, Name, Part, Urgency
 from dispatch.models.roster import TimeOfDay
 
 Locale = Literal["zh", "en"]

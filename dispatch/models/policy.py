@@ -1,73 +1,19 @@
 """The policy as typed data: one model per file of ``config/``, and the whole as :class:`PolicyDocument`.
 
-Durations are written ``90s``, ``15m``, ``2h``, ``3d`` (or plain seconds) and are whole seconds here.
 References between the parts (a rule that names a calendar, a ladder that names another) are checked where the
 document is loaded, with file and line; here only the shape of each part is checked.
 """
 
-import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
-Urgency = Literal["emergency", "urgent", "normal", "low"]
-URGENCIES: tuple[Urgency, ...] = ("emergency", "urgent", "normal", "low")
+from dispatch.models.policy_base import DurationS, Interval, Label, Name, OwnerRef, Part, Weekday, When
+from dispatch.models.policy_words import EmergencyPlan, Lexicon, Raise
+
 ClockName = Literal["triage", "accept", "arrive", "make_safe", "resolve", "confirm"]
 KINDS = ("repair", "complaint", "suggestion", "inquiry", "booking", "inspection_finding", "preventive")
-
-_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"^(\d+)\s*([smhd])$")
-_CLOCK = r"([01]\d|2[0-3]):([0-5]\d)"
-_INTERVAL = re.compile(rf"^{_CLOCK}-(?:{_CLOCK}|(24):(00))$")
-
-
-def parse_duration_s(value: object) -> object:
-    """``"15m"`` -> 900. A number is taken as seconds, for the field's own check to judge."""
-    if not isinstance(value, str):
-        return value
-    if found := _DURATION.match(value.strip()):
-        return int(found[1]) * _UNIT_S[found[2]]
-    msg = "a duration such as 90s, 15m, 2h or 3d"
-    raise ValueError(msg)
-
-
-def parse_interval(value: object) -> object:
-    """``"08:00-12:00"`` -> ``(28800, 43200)``, seconds after midnight; ``24:00`` is the end of the day."""
-    if not isinstance(value, str):
-        return value
-    if found := _INTERVAL.match(value.strip()):
-        start_h, start_m, end_h, end_m = (int(part) for part in found.groups() if part is not None)
-        return (start_h * 3600 + start_m * 60, end_h * 3600 + end_m * 60)
-    msg = "an interval such as 08:00-12:00, at the latest 24:00"
-    raise ValueError(msg)
-
-
-DurationS = Annotated[int, BeforeValidator(parse_duration_s), Field(ge=0, le=400 * 86400)]
-Interval = Annotated[tuple[int, int], BeforeValidator(parse_interval)]
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-class Part(BaseModel):
-    """Base of every part of the policy: frozen, and an unknown key is an error, because it is a typo."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Label(Part):
-    """One name in both languages."""
-
-    zh: str
-    en: str
-
-
-class OwnerRef(Part):
-    """Who is accountable: a person, a role, a team or an organisation."""
-
-    kind: Literal["person", "role", "team", "org"]
-    id: str
 
 
 class Site(Part):
@@ -134,16 +80,6 @@ class Calendar(Part):
     week: dict[Weekday, tuple[Interval, ...]] = Field(default_factory=dict)
     holidays: tuple[date, ...] = ()
     makeup: dict[date, Weekday] = Field(default_factory=dict)
-
-
-class When(Part):
-    """Which orders a rule speaks of; an empty list of values means all."""
-
-    urgency: tuple[Urgency, ...] = ()
-    trade: tuple[Name, ...] = ()
-    territory: tuple[Name, ...] = ()
-    area: tuple[Name, ...] = ()
-    kind: tuple[Name, ...] = ()
 
 
 class Target(Part):
@@ -267,84 +203,6 @@ class Reasons(Part):
     hold: dict[Name, HoldReason]
     decline: dict[Name, Label] = Field(default_factory=dict)
     cancel: dict[Name, Label] = Field(default_factory=dict)
-
-
-class Words(Part):
-    """Words of both languages that point to one thing. English ones match whole, inflections included."""
-
-    zh: tuple[str, ...] = ()
-    en: tuple[str, ...] = ()
-
-
-class EmergencyWords(Words):
-    """Words of an emergency: which trade goes, and which hazard is named."""
-
-    trade: Name
-    hazard: Name
-
-
-class TaskWords(Words):
-    """Words of work that takes more than its trade; its name is a hazard, which a channel may name too."""
-
-    certificates: tuple[str, ...] = Field(min_length=1)
-
-
-class Lexicon(Part):
-    """``lexicon.yaml``: what words mean here.
-
-    ``trades`` are the things a trade looks after; ``symptoms`` are what may be wrong with many a thing, and
-    weigh half: in "the dishwasher leaks" the leak is a symptom, and the dishwasher decides. ``neutral`` words
-    point nowhere, and hide the shorter words inside them: 门口 is no 门. ``site`` are the site's own words: what
-    they say of a trade is final, whatever the model of triage thinks. ``tasks`` are kinds of work that only people
-    with certificates of their own may do, by the hazard: height, hot work, confined space.
-    """
-
-    trades: dict[Name, Words]
-    site: dict[Name, Words] = Field(default_factory=dict)
-    symptoms: dict[Name, Words] = Field(default_factory=dict)
-    neutral: Words = Words()
-    urgency: dict[Urgency, Words] = Field(default_factory=dict)
-    emergencies: dict[Name, EmergencyWords] = Field(default_factory=dict)
-    tasks: dict[Name, TaskWords] = Field(default_factory=dict)
-    negations: Words = Words()
-    min_confidence_permille: int = Field(default=300, ge=0, le=1000)
-
-
-class Raise(Part):
-    """A row of ``urgency.yaml``: what is more urgent here, now, or for this person. All that it gives must hold.
-
-    ``since`` and ``until`` are days, both included; ``hours`` are times of the site's wall clock; ``words`` are such
-    that one of them is said; ``vulnerable`` asks that the reporter is.
-    """
-
-    id: Name
-    reason: Label
-    to: Urgency
-    when: When = When()
-    words: Words = Words()
-    since: date | None = None
-    until: date | None = None
-    hours: tuple[Interval, ...] = ()
-    vulnerable: bool = False
-
-
-class EmergencyCall(Part):
-    """A number to call that is not ours: the fire brigade, the gas company."""
-
-    name: Label
-    number: str = Field(min_length=2, max_length=40)
-
-
-class EmergencyPlan(Part):
-    """``plans.yaml``: what is done at once. Without ``hazards`` it is for all that no other plan names."""
-
-    id: Name
-    version: str = Field(min_length=1, max_length=40)
-    hazards: tuple[Name, ...] = ()
-    tell: tuple[Name, ...] = ("shift_leader",)
-    advice: Label
-    steps: tuple[Label, ...] = ()
-    calls: tuple[EmergencyCall, ...] = ()
 
 
 class PolicyDocument(Part):

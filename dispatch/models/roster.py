@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from dispatch.models.policy import DurationS, Name, Part, Weekday
+from dispatch.models.policy_base import DurationS, Name, Part, Weekday
 
 _TIME = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)$")
 

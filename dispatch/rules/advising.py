@@ -6,8 +6,6 @@ from dispatch.rules.lifecycle import OPEN
 from dispatch.rules.state import Data, Order
 from dispatch.rules.triage_model import OUT_OF_SCOPE
 
-__all__ = ["OUT_OF_SCOPE", "advice_id", "advised", "agreement"]
-
 _SAID = ("trade", "urgency", "kind", "confidence", "source", "asked_at", "took_ms", "reason")
 
 

@@ -15,7 +15,8 @@ from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 from dispatch.errors import Rejected
-from dispatch.models.policy import WEEKDAYS, Calendar
+from dispatch.models.policy import Calendar
+from dispatch.models.policy_base import WEEKDAYS
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SEARCH_YEARS = 50

@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from dispatch.errors import Rejected
-from dispatch.rules.advising import OUT_OF_SCOPE, agreement
+from dispatch.rules.advising import agreement
 from dispatch.rules.draft import Draft, change_clocks, end_escalations, fact_time
 from dispatch.rules.holds import off_hold
 from dispatch.rules.incidents import leave
@@ -17,6 +17,7 @@ from dispatch.rules.promises import known_needs, needs_of, promised_since, promi
 from dispatch.rules.reporter import end_all
 from dispatch.rules.rounds import give
 from dispatch.rules.state import Data, Leg, Order, moment_of, text_of
+from dispatch.rules.triage_model import OUT_OF_SCOPE
 from dispatch.rules.work import needs_facts
 
 

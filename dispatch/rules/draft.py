@@ -11,7 +11,8 @@ from dispatch.rules import clocks
 from dispatch.rules.events import Event
 from dispatch.rules.evolve import fold
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Clock, Data, Done, Escalation, Order, Stopped, Technician, moment_of, text_of, whole_ms
+from dispatch.rules.state import Clock, Data, Done, Escalation, Order, Stopped, moment_of, text_of, whole_ms
+from dispatch.rules.state_staff import Technician
 from dispatch.rules.territory import Territory
 
 

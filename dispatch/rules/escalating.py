@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from dispatch.errors import Rejected
 from dispatch.models.commands import Command
-from dispatch.models.policy import EmergencyPlan
+from dispatch.models.policy_words import EmergencyPlan
 from dispatch.rules import clocks
 from dispatch.rules.draft import Draft, cancel_clocks, change_clocks, end_escalations
 from dispatch.rules.legs import move_leg

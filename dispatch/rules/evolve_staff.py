@@ -6,7 +6,8 @@ import msgspec
 from msgspec.structs import replace
 
 from dispatch.rules.events import Event
-from dispatch.rules.state import Data, Shift, Technician, moment_of
+from dispatch.rules.state import Data, moment_of
+from dispatch.rules.state_staff import Shift, Technician
 from dispatch.rules.territory import SHIFT_MEMORY, View
 
 TECHNICIAN_FIELDS = (

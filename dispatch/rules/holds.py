@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from dispatch.errors import Rejected
-from dispatch.models.policy import HoldReason, Label
+from dispatch.models.policy import HoldReason
+from dispatch.models.policy_base import Label
 from dispatch.rules import clocks
 from dispatch.rules.draft import (
     Draft,

@@ -16,7 +16,7 @@ from datetime import datetime
 
 import msgspec
 
-from dispatch.models.policy import URGENCIES
+from dispatch.models.policy_base import URGENCIES
 from dispatch.rules import matching_constraints as hard
 from dispatch.rules import matching_scores as soft
 from dispatch.rules.matching_board import Board, Place, Tables, tables
@@ -25,7 +25,8 @@ from dispatch.rules.matching_pool import Pool, Soft
 from dispatch.rules.matching_solver import Row, assign
 from dispatch.rules.matching_words import why
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Data, Order, Requirement, Technician
+from dispatch.rules.state import Data, Order, Requirement
+from dispatch.rules.state_staff import Technician
 
 HARD: dict[str, Hard] = {
     "active": Hard(hard.active, lambda _: None),

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import msgspec
 
 from dispatch.rules.geometry import Point
-from dispatch.rules.state import Requirement, Technician
+from dispatch.rules.state import Requirement
+from dispatch.rules.state_staff import Technician
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):

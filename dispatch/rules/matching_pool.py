@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from dispatch.rules.geometry import Point
 from dispatch.rules.matching_constraints import Ask, Hard, skill_level
 from dispatch.rules.policy import AreaNode
-from dispatch.rules.state import Data, Technician
+from dispatch.rules.state import Data
+from dispatch.rules.state_staff import Technician
 
 EXAMPLES = 3
 """How many technicians a sample names."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from dispatch.models.policy import EmergencyPlan
+from dispatch.models.policy_words import EmergencyPlan
 from dispatch.rules.policy import Policy
 from dispatch.rules.state import Data
 

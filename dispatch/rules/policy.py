@@ -11,16 +11,8 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from dispatch.models.policy import (
-    Area,
-    Label,
-    MatchMode,
-    OwnerRef,
-    PolicyDocument,
-    SlaRule,
-    Territory,
-    When,
-)
+from dispatch.models.policy import Area, MatchMode, PolicyDocument, SlaRule, Territory
+from dispatch.models.policy_base import Label, OwnerRef, When
 from dispatch.rules.calendars import WorkingCalendar
 
 _T = TypeVar("_T")

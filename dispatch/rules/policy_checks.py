@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from dispatch.models.policy import URGENCIES, Calendar, PolicyDocument, When
+from dispatch.models.policy import Calendar, PolicyDocument
+from dispatch.models.policy_base import URGENCIES, When
 from dispatch.rules.findings import NAMES_SHOWN, Finding, Path, must_be_known, twice, unknown
 from dispatch.rules.place_checks import areas_in, check_areas, check_assets, check_bounds
 from dispatch.rules.policy import fits

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Any
 
-from dispatch.models.policy import WEEKDAYS
+from dispatch.models.policy_base import WEEKDAYS
 from dispatch.models.roster import Roster, RosterTechnician, ShiftPattern
 from dispatch.rules.findings import Finding, Path, unknown
 from dispatch.rules.policy import Policy

@@ -18,7 +18,8 @@ from dispatch.rules.matching_constraints import Ask, active, area, certificates,
 from dispatch.rules.matching_pool import bits
 from dispatch.rules.matching_scores import COLUMNS
 from dispatch.rules.policy import Policy
-from dispatch.rules.state import Data, Leg, Order, Requirement, Technician, text_of
+from dispatch.rules.state import Data, Leg, Order, Requirement, text_of
+from dispatch.rules.state_staff import Technician
 from dispatch.rules.territory import Territory
 
 MOST_AT_ONCE = 200

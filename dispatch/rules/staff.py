@@ -4,7 +4,8 @@ from dispatch.errors import Rejected
 from dispatch.models.commands import Command
 from dispatch.rules.draft import Draft
 from dispatch.rules.legs import move_leg
-from dispatch.rules.state import Data, Technician, moment_of, text_of
+from dispatch.rules.state import Data, moment_of, text_of
+from dispatch.rules.state_staff import Technician
 
 
 def update_technician(draft: Draft, command: Command) -> None:

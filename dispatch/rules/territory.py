@@ -6,7 +6,8 @@ from typing import Protocol
 
 from dispatch.rules.matching_pool import Pool
 from dispatch.rules.recent import RecentWork, asset_key, room_key
-from dispatch.rules.state import Data, Done, Order, Shift, Technician
+from dispatch.rules.state import Data, Done, Order
+from dispatch.rules.state_staff import Shift, Technician
 
 
 class View(Protocol):

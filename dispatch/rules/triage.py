@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from dispatch.models.policy import URGENCIES
+from dispatch.models.policy_base import URGENCIES
 from dispatch.rules.policy import Policy
 from dispatch.rules.state import Requirement
 from dispatch.rules.triage_blend import Weighed, felt_trade, heard_kind, is_calm, is_denied, is_felt, site_trade, weigh

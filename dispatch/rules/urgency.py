@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from dispatch.models.policy import URGENCIES, Raise, Words
+from dispatch.models.policy_base import URGENCIES
+from dispatch.models.policy_words import Raise, Words
 from dispatch.rules.policy import Policy, fits
 from dispatch.rules.triage import Classification
 from dispatch.rules.words import fold

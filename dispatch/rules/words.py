@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from dispatch.models.policy import Words
+from dispatch.models.policy_words import Words
 from dispatch.rules.policy import Policy
 
 

@@ -8,7 +8,7 @@ import pytest
 from dispatch.agents.advice_words import MOST_REASON, MOST_TEXT, hint_of, kinds_of, question, schema_of
 from dispatch.agents.masking import mask, plain
 from dispatch.models.advice import AdviceDocument
-from dispatch.rules.advising import OUT_OF_SCOPE
+from dispatch.rules.triage_model import OUT_OF_SCOPE
 from tests.rules.small_policy import small_policy
 
 POLICY = small_policy()

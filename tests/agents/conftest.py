@@ -4,7 +4,8 @@ import pytest
 import pytest_asyncio
 
 from dispatch.agents.admin import create_topics
-from tests.support.engine import Client, Engine, settings_for, token
+from tests.support.client import Client, token
+from tests.support.engine import Engine, settings_for
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")

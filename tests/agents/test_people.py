@@ -7,7 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from dispatch.topics import DEAD_LETTERS, REQUESTS
-from tests.support.engine import request, store_of, token
+from tests.support.client import request, token
+from tests.support.engine import store_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

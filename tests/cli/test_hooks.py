@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from dispatch.cli.hooks import at_work
-from dispatch.rules.state import Shift, Technician
+from dispatch.rules.state_staff import Shift, Technician
 from tests.support.receiver import hooks_config, local_hook, new_secret
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

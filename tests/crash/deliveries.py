@@ -16,24 +16,21 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from aiohttp import web
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.structs import ConsumerRecord
 
 from dispatch.agents.admin import create_topics
-from dispatch.agents.log_reader import read_to_end
 from dispatch.app import partition_of
 from dispatch.embedded import Servers
-from dispatch.hooks.delivery import FINAL
 from dispatch.topics import DELIVERIES, WORK_ORDERS
 from tests.crash.deliveries_broken import BROKEN
+from tests.crash.deliveries_faulty import Faulty
 from tests.crash.deliveries_stage import Made, fill_store, make_events, write_hooks
+from tests.crash.deliveries_verdict import after_withdrawal, ended_as, good, how_each_ended, out_of_order
 from tests.crash.stage import SESSION_TIMEOUT_MS, TENANT, Stage, open_stage
 from tests.crash.supervisor import READY_WITHIN_S, Supervisor, Worker, until
 from tests.support.receiver import Receiver, new_secret
@@ -47,68 +44,6 @@ CONTROL_EVENTS = 1500
 CONTROL_KILLS = 2
 HIT_WITHIN_S = 20.0
 Say = Callable[[str], None]
-
-
-class Faulty:
-    """Answers badly, in every way that the network has; some of them after having taken the message."""
-
-    def __init__(self, receiver: Receiver, rate: float, seed: int) -> None:
-        self.receiver = receiver
-        self.rate = rate
-        self.rng = random.Random(seed)
-        self.done: Counter[str] = Counter()
-        self.ways = (
-            self.error, self.busy, self.reset, self.hang, self.drip, self.flood, self.redirect,
-            self.taken_then_reset, self.taken_then_error,
-        )  # fmt: skip
-
-    async def __call__(self, request: web.Request, said: dict[str, Any]) -> web.StreamResponse | None:
-        if self.rng.random() >= self.rate:
-            return None
-        way = self.rng.choices(self.ways, [6, 3, 3, 1, 1, 1, 2, 4, 4])[0]
-        self.done[way.__name__] += 1
-        return await way(request, said)
-
-    async def error(self, _request: web.Request, _said: dict[str, Any]) -> web.StreamResponse:
-        return web.Response(status=self.rng.choice((500, 502, 503, 504)))
-
-    async def busy(self, _request: web.Request, _said: dict[str, Any]) -> web.StreamResponse:
-        silly = self.rng.choices(
-            ("-5", "soon", "1e9", "0", "99999999999", "Fri, 31 Dec 9999 23:59:59 GMT"), [9, 9, 9, 9, 1, 1]
-        )[0]
-        return web.Response(status=429, headers={"Retry-After": silly})
-
-    async def reset(self, request: web.Request, _said: dict[str, Any]) -> web.StreamResponse:
-        if request.transport is not None:
-            request.transport.abort()
-        return web.Response()
-
-    async def hang(self, _request: web.Request, _said: dict[str, Any]) -> web.StreamResponse:
-        await asyncio.sleep(4)
-        return web.Response(status=500)
-
-    async def drip(self, request: web.Request, _said: dict[str, Any]) -> web.StreamResponse:
-        response = web.StreamResponse(status=500)
-        await response.prepare(request)
-        with suppress(ConnectionResetError):  # whoever listens has had enough
-            for _ in range(40):
-                await response.write(b".")
-                await asyncio.sleep(0.1)
-        return response
-
-    async def flood(self, _request: web.Request, _said: dict[str, Any]) -> web.StreamResponse:
-        return web.Response(status=500, body=bytes(10 * 1024 * 1024))
-
-    async def redirect(self, request: web.Request, _said: dict[str, Any]) -> web.StreamResponse:
-        return web.Response(status=302, headers={"Location": f"http://127.0.0.1:{self.receiver.port}/elsewhere"})
-
-    async def taken_then_reset(self, request: web.Request, said: dict[str, Any]) -> web.StreamResponse:
-        await self.receiver._take(request.headers["webhook-id"], await request.read(), said)
-        return await self.reset(request, said)
-
-    async def taken_then_error(self, request: web.Request, said: dict[str, Any]) -> web.StreamResponse:
-        await self.receiver._take(request.headers["webhook-id"], await request.read(), said)
-        return web.Response(status=500)
 
 
 class Run:
@@ -282,22 +217,10 @@ class Run:
         """Whether the ledger has an end for every delivery."""
         return len(self.ended) >= len(self.events)
 
-    async def _ends(self) -> dict[str, tuple[str, str | None]]:
-        """How each delivery ended, by the ledger."""
-        ends: dict[str, tuple[str, str | None]] = {}
-        client = {"bootstrap_servers": self.stage.kafka}
-        for lane in range(self.stage.partitions):
-            async for record in read_to_end(client, DELIVERIES, lane):
-                if (kind := ended_as(record)) is not None:
-                    data = msgspec.json.decode(record.value)
-                    if ends.get(data["delivery_id"], ("dropped", None))[0] != "succeeded":
-                        ends[data["delivery_id"]] = (kind, data.get("reason"))
-        return ends
-
     async def _judge(self) -> dict[str, Any]:
         receiver = self.receiver
         expected = {one.delivery: one for one in self.events}
-        ends = await self._ends()
+        ends = await how_each_ended(self.stage)
         spared = {one for one, (kind, _reason) in ends.items() if kind == "dropped" and one not in receiver.effects}
         to_come = expected.keys() - spared
         reasons = Counter(f"{kind}:{reason}" for kind, reason in ends.values() if kind != "succeeded")
@@ -324,57 +247,12 @@ class Run:
         }
 
 
-def ended_as(record: ConsumerRecord) -> str | None:
-    """How a record of the ledger says that a delivery has ended; None if it says something else."""
-    kind = dict(record.headers)["ce_type"].decode().split(".")[2]
-    return kind if kind in FINAL else None
-
-
 async def _is(what: bool) -> bool:
     return what
 
 
 async def _over(process: Any) -> bool:
     return process is None or process.poll() is not None
-
-
-def after_withdrawal(order: Sequence[str], expected: dict[str, Made]) -> int:
-    """Offers and assignments that took effect after somebody had heard of their withdrawal."""
-    withdrawn: set[str | None] = set()
-    late = 0
-    for one in (expected[name] for name in order if name in expected):
-        if one.type == "work-order.withdrawn":
-            withdrawn.add(one.assignment_id)
-        elif one.assignment_id in withdrawn:
-            late += 1
-    return late
-
-
-def out_of_order(order: Sequence[str], expected: dict[str, Made]) -> int:
-    """Messages to one receiver about one order that took effect before an earlier one."""
-    last: dict[tuple[str, str], int] = {}
-    wrong = 0
-    for one in (expected[name] for name in order if name in expected):
-        key = (one.receiver, one.subject)
-        wrong += one.sequence < last.get(key, 0)
-        last[key] = max(one.sequence, last.get(key, 0))
-    return wrong
-
-
-def good(found: dict[str, Any], kills: int) -> bool:
-    """What must hold."""
-    none = ("missing", "unexpected", "after_withdrawal", "out_of_order", "unverified", "same_id_other_bytes")
-    only_dropped = all(name.startswith("dropped:") for name in found["ends"])
-    return (
-        found["ratio"] == 1.0
-        and not any(found[name] for name in none)
-        and found["kills"] >= kills
-        and found["secrets_rotated"] == 2
-        and found["settled"]
-        and only_dropped
-        and found["ended_by_themselves"] == 0
-        and all(any(counters.values()) for counters in found.get("controls", {}).values())
-    )
 
 
 async def controls(folder: Path, faults: float, seed: int, say: Say) -> dict[str, Any]:

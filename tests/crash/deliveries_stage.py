@@ -14,7 +14,8 @@ import yaml
 from dispatch.hooks.delivery import delivery_id
 from dispatch.models.cloudevents import outgoing_headers
 from dispatch.rules.events import full_type
-from dispatch.rules.state import Order, Owner, Requirement, Technician, moment_of
+from dispatch.rules.state import Order, Owner, Requirement, moment_of
+from dispatch.rules.state_staff import Technician
 from dispatch.stores.base import Meta, Save, TerritoryKey
 from dispatch.stores.redis import RedisStore, connect
 from tests.crash.stage import TENANT, Stage

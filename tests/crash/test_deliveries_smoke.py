@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.crash.deliveries import good, main_run, say
+from tests.crash.deliveries import main_run, say
+from tests.crash.deliveries_verdict import good
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ import pytest_asyncio
 
 from dispatch.agents.admin import create_topics
 from dispatch.embedded import embedded
-from tests.support.engine import Client, Engine, settings_for
+from tests.support.client import Client
+from tests.support.engine import Engine, settings_for
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 END_WITHIN_S = 120

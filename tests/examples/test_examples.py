@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.examples.conftest import run, start
-from tests.support.engine import token
+from tests.support.client import token
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 

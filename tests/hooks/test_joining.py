@@ -8,7 +8,7 @@ import pytest
 from dispatch.agents.joining import Joiner
 from dispatch.hooks.senders import NOBODY, Person
 from dispatch.models.hooks import HooksDocument
-from dispatch.rules.state import Technician
+from dispatch.rules.state_staff import Technician
 from dispatch.stores.base import Meta, Save, TerritoryKey
 from dispatch.stores.memory import MemoryStore
 from tests.hooks.test_delivery import made

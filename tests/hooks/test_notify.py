@@ -7,21 +7,15 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from dispatch.embedded import embedded
 from dispatch.errors import ConfigError
 from dispatch.stores.redis import RedisStore
 from dispatch.topics import COMMANDS_URGENT, DEAD_LETTERS, DELIVERIES, WORK_ORDERS
-from tests.support.engine import CONFIG, Client, Engine, forget_everything, settings_for, store_of, token
+from tests.support.client import token
+from tests.support.engine import CONFIG, Engine, forget_everything, settings_for, store_of
 from tests.support.receiver import Receiver, hooks_config, local_hook, new_secret
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FAST = {"first": "1s", "most": "2s", "give_up": "1h", "fall_back": 2}
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory):
-    with embedded(tmp_path_factory.mktemp("own-servers")) as running:
-        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -44,19 +38,6 @@ async def settings(own, tmp_path, receiver, monkeypatch):
     given = settings_for(own.kafka, own.redis, tmp_path, config=config)
     await forget_everything(given)
     return given
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def engine(settings):
-    async with Engine(settings) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def client(settings):
-    async with Client(settings.kafka) as found:
-        yield found
-        found.assert_repeats_are_identical()
 
 
 def ledger(client, delivery_id):

@@ -4,7 +4,10 @@ import pytest
 import pytest_asyncio
 
 from dispatch.embedded import embedded
-from tests.support.engine import Client, Engine, forget_everything, settings_for
+from tests.support.engine import forget_everything, settings_for
+from tests.support.own_engine import client, engine
+
+__all__ = ["client", "engine"]
 
 
 @pytest.fixture(scope="package")
@@ -19,17 +22,3 @@ async def settings(own, tmp_path):
     given = settings_for(own.kafka, own.redis, tmp_path)
     await forget_everything(given)
     return given
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def engine(settings):
-    async with Engine(settings) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def client(settings):
-    async with Client(settings.kafka) as found:
-        yield found
-        found.assert_repeats_are_identical()
-        found.assert_numbered_without_gaps()

@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 from dispatch.agents.rebuild import rebuild
 from dispatch.stores.base import TerritoryKey
 from dispatch.topics import WORK_ORDERS
-from tests.support.engine import request, token
+from tests.support.client import request, token
 
 NORTH = TerritoryKey("campus", "north")
 SOUTH = TerritoryKey("campus", "south")

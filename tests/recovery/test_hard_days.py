@@ -18,7 +18,8 @@ from dispatch.rules.policy import compile_policy
 from dispatch.timing import ScaledClock
 from dispatch.topics import COMMANDS, COMMANDS_URGENT, COMPLETIONS, DEAD_LETTERS, ESCALATIONS, TOPICS, WORK_ORDERS
 from tests.recovery.support import NORTH, SOUTH, assert_each_opened_once, assert_goes_on, staffed, state_of
-from tests.support.engine import CONFIG, PARTITIONS, Client, Engine, text_of
+from tests.support.client import Client, text_of
+from tests.support.engine import CONFIG, PARTITIONS, Engine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -8,7 +8,8 @@ from dispatch.agents.rebuild import rebuild
 from dispatch.stores.redis import connect
 from dispatch.topics import DEAD_LETTERS, WORK_ORDERS
 from tests.recovery.support import NORTH, SOUTH, assert_each_opened_once, assert_goes_on, some_work, staffed, state_of
-from tests.support.engine import Engine, store_of, token
+from tests.support.client import token
+from tests.support.engine import Engine, store_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -60,14 +61,7 @@ async def test_i8_an_emptied_redis_is_refused_and_rebuilt_from_the_log_to_the_sa
 
 
 async def test_i8_a_store_that_lost_its_tail_folds_it_from_the_log(settings, client):
-    engine = Engine(settings)
-    await engine.start()
-    await staffed(client)
-    work = await some_work(client, 10)
-    await engine.stop()
-    redis = connect(settings.redis)
-    old = await copy_of(redis)
-
+    engine, redis, old, work = await copied_after(client, settings, orders=10)
     await engine.start()
     closed, reporter = work[4][0], (f"p-{work[4][1]}", "requester")
     await client.act("rate", closed, reporter, dimensions={"quality": 2})
@@ -104,12 +98,7 @@ async def test_i8_a_store_that_lost_its_tail_folds_it_from_the_log(settings, cli
 
 
 async def test_i8_a_rolled_back_store_has_the_same_hash_as_soon_as_its_lanes_are_taken(settings, client):
-    engine = Engine(settings)
-    await engine.start()
-    await staffed(client)
-    await engine.stop()
-    redis = connect(settings.redis)
-    old = await copy_of(redis)
+    engine, redis, old, _no_work = await copied_after(client, settings)
     await engine.start()
     await some_work(client, 10)
     await engine.stop()
@@ -128,12 +117,7 @@ async def test_i8_a_rolled_back_store_has_the_same_hash_as_soon_as_its_lanes_are
 
 
 async def test_an_action_on_an_order_that_the_store_has_lost_waits_for_its_lane(settings, client):
-    engine = Engine(settings)
-    await engine.start()
-    await staffed(client)
-    await engine.stop()
-    redis = connect(settings.redis)
-    old = await copy_of(redis)
+    engine, redis, old, _no_work = await copied_after(client, settings)
     await engine.start()
     offer = await client.offered(await client.report())
     await client.quiet()
@@ -164,6 +148,16 @@ def fences_in_log(client):
             end = int(one.headers["ce_sequence"]), one.data["batch_id"]
             last[one.key] = max(end, last.get(one.key, end))
     return [last[str(key).encode()] for key in (NORTH, SOUTH)]
+
+
+async def copied_after(client, settings, orders=0):
+    """An engine that stopped after so many orders; the store, its copy from then, and the orders."""
+    engine = Engine(settings)
+    async with engine:
+        await staffed(client)
+        work = await some_work(client, orders) if orders else []
+    redis = connect(settings.redis)
+    return engine, redis, await copy_of(redis), work
 
 
 async def copy_of(redis):

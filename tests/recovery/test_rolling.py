@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from dispatch.topics import REQUESTS, WORK_ORDERS
-from tests.support.engine import PARTITIONS, PATIENCE_S, Client, forget_everything, request, settings_for, token
+from tests.support.client import PATIENCE_S, Client, request, token
+from tests.support.engine import PARTITIONS, forget_everything, settings_for
 from tests.support.logs import logged
 from tests.support.worker import WorkerProcess
 

@@ -12,7 +12,8 @@ from dispatch.app import partition_of
 from dispatch.stores.base import Save
 from dispatch.topics import COMMANDS, COMMANDS_URGENT, TOPICS, WORK_ORDERS
 from tests.recovery.support import NORTH, assert_goes_on, some_work, staffed
-from tests.support.engine import PARTITIONS, Client, Engine, delete_topics, store_of
+from tests.support.client import Client
+from tests.support.engine import PARTITIONS, Engine, delete_topics, store_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dispatch.rules.advising import OUT_OF_SCOPE, advice_id
+from dispatch.rules.advising import advice_id
+from dispatch.rules.triage_model import OUT_OF_SCOPE
 from dispatch.testing import Day
 from tests.rules.small_policy import small_policy
 

@@ -11,7 +11,8 @@ from dispatch.models.commands import Command
 from dispatch.rules.batch import decide_batch, fold_end, next_due, retime, state_hash
 from dispatch.rules.events import full_type, revive, short_type
 from dispatch.rules.evolve import fold
-from dispatch.rules.state import Order, Technician, text_of
+from dispatch.rules.state import Order, text_of
+from dispatch.rules.state_staff import Technician
 from dispatch.rules.territory import Territory
 from dispatch.testing import Day
 from tests.rules.small_policy import direct_policy, small_policy

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch.models.policy import WEEKDAYS, Calendar
+from dispatch.models.policy import Calendar
+from dispatch.models.policy_base import WEEKDAYS
 from dispatch.rules.calendars import NoWorkingTime, WorkingCalendar
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

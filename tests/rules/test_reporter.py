@@ -101,13 +101,19 @@ def test_the_time_between_closure_and_reopening_is_nobodys(day):
     assert sum(day.order(order).time_by_owner.values()) == 2 * 3600
 
 
-def test_a_reopened_order_is_listed_for_the_store_until_it_is_saved(day):
+def reopened_unsaved(day):
+    """An order that was cancelled and is open again; a territory that has not yet been saved since."""
     order = day.report("leak", trade="plumbing")
     opened = day.order(order)
     day.act("cancel", order, by="reporter")
     territory = Territory("acme", "north")
     territory.recalled[order] = day.order(order)
     territory.put_order(opened)
+    return order, opened, territory
+
+
+def test_a_reopened_order_is_listed_for_the_store_until_it_is_saved(day):
+    order, opened, territory = reopened_unsaved(day)
     assert territory.reopened == {order}
     assert territory.orders == {order: opened}
     territory.saved()
@@ -115,12 +121,7 @@ def test_a_reopened_order_is_listed_for_the_store_until_it_is_saved(day):
 
 
 def test_an_order_that_ends_again_before_it_is_saved_is_not_listed(day):
-    order = day.report("leak", trade="plumbing")
-    opened = day.order(order)
-    day.act("cancel", order, by="reporter")
-    territory = Territory("acme", "north")
-    territory.recalled[order] = day.order(order)
-    territory.put_order(opened)
+    order, _opened, territory = reopened_unsaved(day)
     territory.put_order(day.order(order))
     assert territory.reopened == set()
     assert territory.changed_orders == {order: day.order(order)}

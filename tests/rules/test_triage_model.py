@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dispatch.config import load_config
-from dispatch.models.policy import Words
+from dispatch.models.policy_words import Words
 from dispatch.rules.policy import compile_policy
 from dispatch.rules.triage import classify, hear
 from dispatch.rules.triage_features import features

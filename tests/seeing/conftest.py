@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from dispatch.agents.admin import create_topics
 from dispatch.embedded import embedded
 from dispatch.embedded.ports import free_port
-from tests.support.engine import Client, Engine, settings_for, token
+from tests.support.client import Client, token
+from tests.support.engine import Engine, settings_for
 from tests.support.models import tiny
 
 

@@ -12,7 +12,8 @@ from dispatch import metrics
 from dispatch.errors import ConfigError
 from dispatch.settings import ROLES
 from dispatch.stores.base import Save, TerritoryKey
-from tests.support.engine import PARTITIONS, Engine, store_of, token
+from tests.support.client import token
+from tests.support.engine import PARTITIONS, Engine, store_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -11,7 +11,7 @@ from dispatch.cli import main
 from dispatch.cli.groups import Group
 from dispatch.cli.status import LaneSeen, judge, look, seen, told
 from dispatch.settings import ROLES
-from tests.support.engine import token
+from tests.support.client import token
 
 
 def lane_of(number=0, *, lag=0, owner="w1", late_s=None):

@@ -9,7 +9,8 @@ import pytest
 
 from dispatch.embedded.ports import free_port
 from tests.seeing.conftest import Pages
-from tests.support.engine import PARTITIONS, token
+from tests.support.client import token
+from tests.support.engine import PARTITIONS
 from tests.support.worker import WorkerProcess
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]

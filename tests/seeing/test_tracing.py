@@ -12,7 +12,8 @@ from dispatch.app import create_app
 from dispatch.errors import ConfigError
 from dispatch.settings import Settings
 from dispatch.tracing import MOST_LINKS, Tracing, traceparent_of
-from tests.support.engine import Client, Engine, token
+from tests.support.client import Client, token
+from tests.support.engine import Engine
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PARENT = f"00-{TRACE}-{SPAN}-01"
