@@ -78,14 +78,14 @@ class FeatureIndex:
 
 
 class _Table:
-    """Numbers by key, a third or less of its places taken. No key is 0."""
+    """Numbers by key, half or less of its places taken: small enough to stay near the processor. No key is 0."""
 
     def __init__(self, keys: Keys, numbers: Numbers) -> None:
-        bits = max(_LEAST_BITS, int(3 * len(keys)).bit_length())
+        bits = max(_LEAST_BITS, (2 * len(keys)).bit_length())
         self._shift = np.uint64(64 - bits)
         self._mask = (1 << bits) - 1
         self._keys = np.zeros(1 << bits, np.uint64)
-        self._numbers = np.zeros(1 << bits, np.intp)
+        self._numbers = np.zeros(1 << bits, np.int32)
         slots = self._slots(keys)
         while len(keys):  # all that meet at a free place: the first one gets it, the others go on to the next
             free = np.flatnonzero(self._keys[slots] == 0)

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any, Final
 
 import msgspec
@@ -69,9 +69,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 class Prediction(msgspec.Struct, frozen=True):
     """What the model makes of a text. ``probability`` is calibrated; ``alarm`` is a score, above 0 if likelier.
 
-    ``kind_margin`` is by how much the kind is likelier than a repair. For :meth:`Model.reasons`: ``known`` are the
-    numbers of the features that the model knows, ``strongest`` those that spoke most for the trade, the strongest
-    first, and ``lengths`` are those of the text's two kinds of features.
+    ``kind_margin`` is by how much the kind is likelier than a repair; ``known`` is how many of the text's features
+    the model knows. ``batch`` and ``place`` (its place there) are for :meth:`Model.reasons`.
     """
 
     trade: str
@@ -83,9 +82,9 @@ class Prediction(msgspec.Struct, frozen=True):
     urgency: str
     kind: str
     kind_margin: float
-    known: list[int] = []
-    strongest: list[int] = []
-    lengths: list[float] = []
+    known: int
+    place: int
+    batch: "_Batch"
 
 
 class _Table:
@@ -157,10 +156,9 @@ class Model:
         more, by_word = self._words.sums(self._word_of[at], starts)
         scores += more
         scores += self._bias
-        lengths = np.column_stack((by_gram, by_word))
-        strongest = self._speakers(at, starts, scores[:, self._parts["trade"]].argmax(1), lengths)
-        known = [numbers[1:] for numbers in _split(at, starts)]
-        return list(map(Prediction, *self._columns(scores), known, strongest, lengths.tolist()))
+        batch = _Batch(at, starts, scores[:, self._parts["trade"]].argmax(1), by_gram, by_word)
+        known = (batch.counts - 1).tolist()
+        return list(map(Prediction, *self._columns(scores), known, range(len(known)), repeat(batch)))
 
     def _columns(self, scores: Floats) -> Iterator[list[Any]]:
         """The first fields of predictions, each for all texts.
@@ -186,26 +184,17 @@ class Model:
         kinds = scores[:, parts["kind"]]
         yield (kinds.max(1) - kinds[:, self._repair]).tolist()
 
-    def _speakers(self, at: Numbers, starts: Numbers, trades: Numbers, lengths: Floats) -> list[list[int]]:
-        """The features of each text that spoke most for the trade that is asked of it, the strongest first."""
-        texts = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(at)))
-        its, by_gram, by_word = trades[texts], *lengths[texts].T
-        weights = self._grams.weights(self._gram_of[at], its, by_gram)
-        weights += self._words.weights(self._word_of[at], its, by_word)
-        order = np.lexsort((-weights, texts))
-        rank = np.arange(len(at)) - starts[texts]
-        kept = order[(rank < _LOOKED_AT) & (weights[order] > 0)]
-        return _split(at[kept], np.searchsorted(texts[kept], np.arange(len(starts))))
-
     def reasons(self, heard: Prediction, trade: str) -> tuple[str, ...]:
         """The words of the text that spoke most for ``trade``, the strongest first; none inside another."""
         if trade not in self._answers["trade"] or not heard.known:
             return ()
-        strongest = heard.strongest
+        batch = heard.batch
         if trade != heard.trade:
-            at, column = np.array(heard.known, np.intp), self._answers["trade"].index(trade)
-            lengths = np.array([heard.lengths], np.float32)
-            strongest = self._speakers(at, np.zeros(1, np.intp), np.array([column]), lengths)[0]
+            strongest = self._speakers(batch.alone(heard.place, self._answers["trade"].index(trade)))[0]
+        else:
+            if batch.speakers is None:
+                batch.speakers = self._speakers(batch)
+            strongest = batch.speakers[heard.place]
         found: list[str] = []
         for name in map(self._names.__getitem__, strongest):
             if len(found) == _REASONS:
@@ -214,11 +203,39 @@ class Model:
                 found.append(name)
         return tuple(found)
 
+    def _speakers(self, batch: "_Batch") -> list[list[int]]:
+        """The features of each text that spoke most for its trade, the strongest first."""
+        at, starts = batch.at, batch.starts
+        texts = np.repeat(np.arange(len(starts)), batch.counts)
+        trades = batch.trades[texts]
+        weights = self._grams.weights(self._gram_of[at], trades, batch.by_gram[texts])
+        weights += self._words.weights(self._word_of[at], trades, batch.by_word[texts])
+        order = np.lexsort((-weights, texts))
+        rank = np.arange(len(at)) - starts[texts]
+        kept = order[(rank < _LOOKED_AT) & (weights[order] > 0)]
+        ends = np.searchsorted(texts[kept], np.arange(len(starts)), "right").tolist()
+        numbers = at[kept].tolist()
+        return [numbers[start:end] for start, end in pairwise((0, *ends))]
 
-def _split(values: Numbers, starts: Numbers) -> list[list[int]]:
-    """The values of each text."""
-    all_of_them = values.tolist()
-    return [all_of_them[start:end] for start, end in pairwise((*starts.tolist(), len(all_of_them)))]
+
+class _Batch:
+    """Texts that were judged together, for those who ask why; who spoke for their trades is found when one asks.
+
+    ``at`` and ``starts`` as :meth:`FeatureIndex.known` gives them, ``trades`` the column of each text's trade,
+    ``by_gram`` and ``by_word`` the lengths of its two kinds of features.
+    """
+
+    def __init__(self, at: Numbers, starts: Numbers, trades: Numbers, by_gram: Floats, by_word: Floats) -> None:
+        self.at, self.starts, self.trades = at, starts, trades
+        self.by_gram, self.by_word = by_gram, by_word
+        self.counts = np.diff(starts, append=len(at))
+        self.speakers: list[list[int]] | None = None
+
+    def alone(self, place: int, trade: int) -> "_Batch":
+        """One of the texts by itself, with another trade."""
+        start, one = self.starts[place], slice(place, place + 1)
+        at = self.at[start : start + self.counts[place]]
+        return _Batch(at, np.zeros(1, np.intp), np.array([trade]), self.by_gram[one], self.by_word[one])
 
 
 def write(document: Document) -> bytes:
