@@ -33,6 +33,7 @@ TOGETHER = frozenset({"agents", "cli", "seeing"})
 """Folders whose tests share servers and an engine: one process runs all of a folder, then ends them."""
 
 
+@pytest.hookimpl(tryfirst=True)  # what shares the tests out reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Groups of tests for processes to share, those with slow tests first, so that all end at about the same time."""
     groups = {item: item.path.parent if item.path.parent.name in TOGETHER else item.path for item in items}
