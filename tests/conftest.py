@@ -3,9 +3,10 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from dispatch.embedded import embedded
 
@@ -33,11 +34,27 @@ TOGETHER = frozenset({"agents", "cli", "seeing"})
 """Folders whose tests share servers and an engine: one process runs all of a folder, then ends them."""
 
 
-@pytest.hookimpl(tryfirst=True)  # what shares the tests out reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups of tests for processes to share, those with slow tests first, so that all end at about the same time."""
-    groups = {item: item.path.parent if item.path.parent.name in TOGETHER else item.path for item in items}
-    slow = {groups[item] for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: groups[item] not in slow)
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(str(group.relative_to(Path(__file__).parent))))
+    """Slow tests first, with all that must run beside them, so that all processes end at about the same time."""
+    slow = {_group_of(item.nodeid) for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: _group_of(item.nodeid) not in slow)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Share the tests out by group."""
+    return ByGroup(config, log)
+
+
+class ByGroup(LoadScopeScheduling):
+    """One process runs all of a group."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group_of(nodeid)
+
+
+def _group_of(nodeid: str) -> str:
+    """The file of a test, or its folder if that is of :data:`TOGETHER`."""
+    path = nodeid.partition("::")[0]
+    folder = path.rpartition("/")[0]
+    return folder if folder.rpartition("/")[2] in TOGETHER else path
