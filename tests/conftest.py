@@ -1,6 +1,8 @@
 """What every test may use: real servers, one pair for the whole session."""
 
+import gc
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +30,20 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
         return
     with embedded(tmp_path_factory.mktemp("servers")) as running:
         yield Addresses(kafka=running.kafka, redis=running.redis)
+
+
+KILLING = frozenset({"crash", "recovery"})
+"""Folders whose tests kill servers."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _connections_that_died(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Connections that died half open are left to the collector, and not to whatever test comes next."""
+    yield
+    if request.path.parent.name in KILLING:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 TOGETHER = frozenset({"agents", "cli", "seeing"})
