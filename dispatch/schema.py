@@ -36,7 +36,7 @@ _OUTPUT_ATTRIBUTES: Final = (
     "tenantid",
     "time",
 )
-_OTHER_ATTRIBUTES: Final = ("causationid", "correlationid", "policyversion", "subject", "traceparent", "writer")
+_OTHER_ATTRIBUTES: Final = ("causationid", "correlationid", "policyversion", "subject", "traceparent")
 _TEXT: Final = {"type": "string"}
 
 

@@ -32,18 +32,19 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
         yield Addresses(kafka=running.kafka, redis=running.redis)
 
 
-KILLING = frozenset({"crash", "recovery"})
-"""Folders whose tests kill servers."""
+KILLING = frozenset({"crash", "embedded", "recovery"})
+"""Folders whose tests kill servers, or have an engine end where it stands."""
+_before: list[pytest.Item] = []
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _connections_that_died(request: pytest.FixtureRequest) -> Iterator[None]:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """Connections that died half open are left to the collector, and not to whatever test comes next."""
-    yield
-    if request.path.parent.name in KILLING:
+    if _before and _before.pop().path.parent.name in KILLING:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             gc.collect()
+    _before.append(item)
 
 
 TOGETHER = frozenset({"agents", "cli", "seeing"})

@@ -2,11 +2,9 @@
 
 Each lane writes its deliveries to the partition of its own number, so that whoever takes the lane folds one partition;
 the key is the receiver. A plan stands there, with all that it says, before anything is sent.
-
-Who takes a lane says so there first, under a name of its own, and then folds. A worker that was asleep while it planned
-may still write when it wakes up: the log puts that after the other's word, and then it counts for nothing, for anybody.
 """
 
+import uuid
 from itertools import count
 from typing import Any
 
@@ -24,7 +22,6 @@ from dispatch.topics import DELIVERIES
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _PREFIX, _SUFFIX = "dispatch.delivery.", ".v1"
-_TAKEN = "lane-taken"
 
 
 class Scribe:
@@ -33,43 +30,32 @@ class Scribe:
     def __init__(self, tenant: str) -> None:
         """One for each worker."""
         self.tenant = tenant
+        self._writer = uuid.uuid4().hex[:12]
         self._numbers = count(1)
 
-    def taken(self, lane: int, writer: str, now: float) -> Record:
-        """The record with which ``writer`` takes a lane."""
-        name = f"lane/{lane}"
-        headers = self._headers(name, writer, _TAKEN, name, name, now)
-        return Record(DELIVERIES, lane, name.encode(), _encode({"lane": lane, "writer": writer}), headers)
-
-    def record(self, delivery: Delivery, lane: int, writer: str, now: float) -> Record:
+    def record(self, delivery: Delivery, lane: int, now: float) -> Record:
         """The record of a delivery as it stands; whole when it is planned or dropped unsent, brief afterwards."""
         kind = delivery.state if delivery.state in FINAL else "attempted"
         whole = delivery.attempt == 0 and not delivery.sent_before
         data = {**_brief(delivery), **(_whole(delivery) if whole else {})}
         data = {name: value for name, value in data.items() if value not in (None, "", [], {}, ())}
-        headers = self._headers(delivery.id, writer, kind, delivery.order_id, delivery.receiver, now)
-        headers.append(("ce_causationid", delivery.event_id.encode()))
+        at = wall_text(now).encode()
+        headers = [
+            ("ce_specversion", b"1.0"),
+            ("ce_id", f"{delivery.id}:{self._writer}:{next(self._numbers)}".encode()),
+            ("ce_source", f"/dispatch/{self.tenant}/notify".encode()),
+            ("ce_type", f"{_PREFIX}{kind}{_SUFFIX}".encode()),
+            ("ce_subject", delivery.order_id.encode()),
+            ("ce_time", at),
+            ("ce_recordedtime", at),
+            ("ce_partitionkey", delivery.receiver.encode()),
+            ("ce_tenantid", self.tenant.encode()),
+            ("ce_causationid", delivery.event_id.encode()),
+            ("content-type", b"application/json"),
+        ]
         if delivery.traceparent:
             headers.append(("ce_traceparent", delivery.traceparent.encode()))
         return Record(DELIVERIES, lane, delivery.receiver.encode(), _encode(data), headers)
-
-    def _headers(
-        self, about: str, writer: str, kind: str, subject: str, key: str, now: float
-    ) -> list[tuple[str, bytes]]:
-        at = wall_text(now).encode()
-        return [
-            ("ce_specversion", b"1.0"),
-            ("ce_id", f"{about}:{writer}:{next(self._numbers)}".encode()),
-            ("ce_source", f"/dispatch/{self.tenant}/notify".encode()),
-            ("ce_type", f"{_PREFIX}{kind}{_SUFFIX}".encode()),
-            ("ce_subject", subject.encode()),
-            ("ce_time", at),
-            ("ce_recordedtime", at),
-            ("ce_partitionkey", key.encode()),
-            ("ce_tenantid", self.tenant.encode()),
-            ("ce_writer", writer.encode()),
-            ("content-type", b"application/json"),
-        ]
 
 
 def _brief(one: Delivery) -> Data:
@@ -107,31 +93,24 @@ def _whole(one: Delivery) -> Data:
 class Folded:
     """What a stretch of a lane's ledger comes to: deliveries that are not over, and the ids of all that were met.
 
-    ``first``: where the plan of each open delivery stands, and who wrote it, in order.
+    ``first``: where the plan of each open delivery stands, in order.
     """
 
-    def __init__(self, writer: str = "") -> None:
-        """Nothing met; ``writer`` is who has the lane where the stretch begins, if that is known."""
+    def __init__(self) -> None:
+        """Nothing met."""
         self.open: dict[str, Delivery] = {}
-        self.first: dict[str, tuple[int, str]] = {}
+        self.first: dict[str, int] = {}
         self.known: set[str] = set()
-        self._writer = writer
 
     def add(self, record: ConsumerRecord) -> None:
-        """The next record; one that is none of ours is passed over, and what somebody says who had lost the lane."""
+        """The next record; one that is none of ours is passed over."""
         headers = dict(record.headers)
         kind = headers.get("ce_type", b"").decode(errors="replace")
         if not kind.startswith(_PREFIX):
             return
         data = _decode(record.value or b"{}")
-        state = kind.removeprefix(_PREFIX).removesuffix(_SUFFIX)
-        writer = headers.get("ce_writer", b"").decode()
-        if state == _TAKEN:
-            self._writer = writer
-            return
-        if self._writer and writer != self._writer:
-            return
         delivery_id = data["delivery_id"]
+        state = kind.removeprefix(_PREFIX).removesuffix(_SUFFIX)
         known = self.open.get(delivery_id)
         if state in FINAL:
             self.open.pop(delivery_id, None)
@@ -139,7 +118,7 @@ class Folded:
         elif known is None and delivery_id not in self.known and data.get("hooks"):
             trace = headers.get("ce_traceparent")
             self.open[delivery_id] = _planned(data, trace.decode() if trace else None)
-            self.first[delivery_id] = record.offset, writer
+            self.first[delivery_id] = record.offset
         elif known is not None and data.get("attempt"):
             self.open[delivery_id] = _tried(known, data)
         self.known.add(delivery_id)

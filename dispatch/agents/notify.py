@@ -77,8 +77,7 @@ class Notify(Service):
         self.lane_of = lane_of
         self.steps = steps
         self.lanes: dict[int, LaneBook] = {}
-        self.scribe = scribe = Scribe(tenant)
-        joiner = Joiner(tenant, store, document)
+        scribe, joiner = Scribe(tenant), Joiner(tenant, store, document)
         self.planner = Planner(tenant, RoutingTable(document), joiner, policies, clock, scribe, self._following)
         self._topics = f"{incarnations[WORK_ORDERS]} {incarnations[DELIVERIES]}"
         self._owner = uuid.uuid4().hex.encode()
@@ -103,7 +102,7 @@ class Notify(Service):
     # taking and releasing -------------------------------------------------------------------------------------
 
     async def take(self, number: int, consumer: AIOKafkaConsumer) -> dict[str, int]:
-        """See Keeper: say whose the lane is, fold the ledger, go on with what is not over; where to read on from."""
+        """See Keeper: fold the ledger, go on with what is not over; the position to read on from."""
         await self.policies.refresh()
         lane = LaneBook(number)
         before = await patiently(lambda: self.store.note(_owner_of(number), self._owner))
@@ -113,11 +112,12 @@ class Notify(Service):
         mark = decode_mark(noted) if noted else None
         if mark is not None and mark.topics != self._topics:
             mark = None  # of topics that have been created anew since
-        ends = await self.publisher.publish([self.scribe.taken(number, lane.writer, time.time())])
-        lane.ledger_end = ends[DELIVERIES, number]
-        folded = Folded(mark.writer if mark else "")
-        async for record in read_to_end(self.client, DELIVERIES, number, mark.ledger if mark else None):
-            folded.add(record)
+        folded = Folded()
+        place = TopicPartition(DELIVERIES, number)
+        lane.ledger_end = (await consumer.end_offsets([place]))[place]
+        if lane.ledger_end:
+            async for record in read_to_end(self.client, DELIVERIES, number, mark.ledger if mark else None):
+                folded.add(record)
         now = time.time()
         for delivery in folded.open.values():
             lane.put(msgspec.structs.replace(delivery, sent_before=delivery.next_at <= now))
@@ -213,13 +213,15 @@ class Notify(Service):
         began_s = time.monotonic()
         lane = await self._certain(batch.lane)
         if lane is None:
-            if not batch.done.done():
-                batch.done.set_exception(Fenced(f"lane {batch.lane} is not held"))
+            self._let_go(batch)
             return
         lane.begin()
         events, letters = self.planner.parse(lane, batch.records)
         self.steps("notify.read")
         known = await self.planner.load([told for told, _record in events])
+        if not lane.may_send and await self._certain(batch.lane) is not lane:
+            self._let_go(batch)  # it took so long that somebody else has planned the same, in other words
+            return
         records, planned = self.planner.plan(lane, events, known)
         if records or letters:
             await self.publisher.publish([*records, *letters])
@@ -238,6 +240,11 @@ class Notify(Service):
         )
         if not batch.done.done():
             batch.done.set_result(None)
+
+    def _let_go(self, batch: Batch) -> None:
+        """Nothing came of a batch, for its lane is not certain to be ours: it is to be taken anew."""
+        if not batch.done.done():
+            batch.done.set_exception(Fenced(f"lane {batch.lane} is not held"))
 
 
 def _owner_of(lane: int) -> str:

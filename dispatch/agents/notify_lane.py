@@ -1,10 +1,8 @@
 """What notify holds of a lane: how far it has read, the deliveries that are not over, and who comes after whom."""
 
 import time
-import uuid
 from collections import deque
 from collections.abc import Iterable
-from operator import itemgetter
 
 import msgspec
 
@@ -16,13 +14,11 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a lane's next owner may go on: a cache in the store, which the ledger can do without.
 
     ``position``: the next offset of the log; ``ledger``: no open delivery's plan, and nothing written for events from
-    ``position`` on, stands before it; ``writer``: who had the lane there; ``sequences``: by territory, the last event
-    that was handled.
+    ``position`` on, stands before it; ``sequences``: by territory, the last event that was handled.
     """
 
     position: int
     ledger: int
-    writer: str = ""
     sequences: dict[str, int] = {}
     topics: str = ""
 
@@ -35,14 +31,13 @@ class LaneBook:
     """One lane. A delivery is in ``open`` from its plan until its end; the head of its thread may be sent.
 
     ``floor`` is where the ledger ended when the batch in hand was begun, ``marked`` the sequences before it.
-    ``first`` holds the ledger offset and the writer of each plan whose end is not in the ledger yet, in order;
-    ``doomed`` why a delivery that is under way will not be tried again. ``writer``: our name for as long as we have it.
+    ``first`` holds the ledger offset of each plan whose end is not in the ledger yet, in order; ``doomed`` why a
+    delivery that is under way will not be tried again.
     """
 
     def __init__(self, number: int) -> None:
         """An empty one, that may not send yet."""
         self.number = number
-        self.writer = uuid.uuid4().hex[:12]
         self.live = False
         self.position = 0
         self.ledger_end = 0
@@ -51,7 +46,7 @@ class LaneBook:
         self.marked: dict[str, int] = {}
         self.known: set[str] = set()
         self.open: dict[str, Delivery] = {}
-        self.first: dict[str, tuple[int, str]] = {}
+        self.first: dict[str, int] = {}
         self.in_flight: set[str] = set()
         self.doomed: dict[str, str] = {}
         self.lease_until_s = 0.0
@@ -121,9 +116,10 @@ class LaneBook:
 
     def mark(self, topics: str) -> Mark:
         """Where another owner could go on."""
-        own = self.ledger_end if self.floor is None else min(self.floor, self.ledger_end), self.writer
-        ledger, writer = min(next(iter(self.first.values()), own), own, key=itemgetter(0))
-        return Mark(position=self.position, ledger=ledger, writer=writer, sequences=dict(self.marked), topics=topics)
+        ledger = next(iter(self.first.values()), self.ledger_end)
+        floor = self.ledger_end if self.floor is None else self.floor
+        ledger = min(ledger, floor, self.ledger_end)
+        return Mark(position=self.position, ledger=ledger, sequences=dict(self.marked), topics=topics)
 
     def written(self, ids: Iterable[str]) -> None:
         """The ends of these deliveries are in the ledger."""

@@ -118,7 +118,7 @@ class Planner:
         records: list[Record] = []
 
         def ended(delivery: Delivery) -> None:
-            records.append(self._scribe.record(delivery, lane.number, lane.writer, now))
+            records.append(self._scribe.record(delivery, lane.number, now))
             records.extend(self.finished(lane, delivery))
             fresh.pop(delivery.id, None)
 
@@ -142,8 +142,8 @@ class Planner:
                     fresh[delivery.id] = delivery
                     lane.put(delivery)
         for delivery in fresh.values():
-            lane.first[delivery.id] = lane.ledger_end, lane.writer
-        plans = [self._scribe.record(delivery, lane.number, lane.writer, now) for delivery in fresh.values()]
+            lane.first[delivery.id] = lane.ledger_end
+        plans = [self._scribe.record(delivery, lane.number, now) for delivery in fresh.values()]
         return plans + records, list(fresh.values())
 
     def _planned(self, told: Told, known: Known, moment: Moment) -> list[Delivery] | None:

@@ -239,7 +239,7 @@ class Outbound(Service):
         """Write down what became of a delivery, and go on with it or with the next of its thread."""
         now = time.time()
         done = (lane, delivery.id) if delivery.is_final else None
-        self._outcomes.append((self._scribe.record(delivery, lane.number, lane.writer, now), done))
+        self._outcomes.append((self._scribe.record(delivery, lane.number, now), done))
         self._news.set()
         if not delivery.is_final:
             lane.put(delivery)

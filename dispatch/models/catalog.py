@@ -117,7 +117,6 @@ _DELIVERIES: Final[Mapping[str, type[Model]]] = {
     "delivery.succeeded": deliveries.DeliverySucceeded,
     "delivery.failed": deliveries.DeliveryFailed,
     "delivery.dropped": deliveries.DeliveryDropped,
-    "delivery.lane-taken": deliveries.DeliveryLaneTaken,
 }
 
 

@@ -52,10 +52,3 @@ class DeliveryFailed(Delivery):
 
 class DeliveryDropped(Delivery):
     """It is not sent, or not again: superseded, too late, nobody to send it to."""
-
-
-class DeliveryLaneTaken(Model):
-    """From here on `writer` keeps this lane's deliveries. What another writer says after this counts for nothing."""
-
-    lane: Count
-    writer: Id

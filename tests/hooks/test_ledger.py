@@ -19,14 +19,9 @@ NORTH = TerritoryKey("campus", "north")
 
 
 def folded(*deliveries):
-    return folded_by(*(("me", one) for one in deliveries))
-
-
-def folded_by(*said, since=""):
-    """What each writer says of a delivery, in the ledger's order; None: they take the lane."""
-    scribe, found = Scribe("campus"), Folded(since)
-    for offset, (writer, one) in enumerate(said):
-        record = scribe.record(one, 3, writer, NOW) if one is not None else scribe.taken(3, writer, NOW)
+    scribe, found = Scribe("campus"), Folded()
+    for offset, one in enumerate(deliveries):
+        record = scribe.record(one, 3, NOW)
         found.add(SimpleNamespace(headers=record.headers, value=record.value, offset=offset))
     return found
 
@@ -38,7 +33,7 @@ def test_a_plan_is_folded_back_as_it_was():
     )  # fmt: skip
     found = folded(one)
     assert found.open == {one.id: one}
-    assert found.first == {one.id: (0, "me")}
+    assert found.first == {one.id: 0}
 
 
 def test_tries_move_it_on_and_an_end_takes_it_out():
@@ -56,44 +51,19 @@ def test_tries_move_it_on_and_an_end_takes_it_out():
 
 def test_a_plan_that_is_written_twice_is_one_and_after_its_end_none():
     one = made()
-    assert folded(one, one).first == {one.id: (0, "me")}
+    assert folded(one, one).first == {one.id: 0}
     assert folded(one, drop(one, "superseded"), one).open == {}
     assert folded(drop(one, "superseded"), one).open == {}
-
-
-def test_who_wakes_up_after_the_lane_was_taken_writes_in_vain():
-    one, late = made(title="as it is"), made(title="as it was")
-    over = drop(one, "superseded")
-    assert folded_by(("a", None), ("b", None), ("a", late), ("b", one)).open == {one.id: one}
-    assert folded_by(("a", None), ("b", None), ("b", one), ("b", over), ("a", late)).open == {}
-    assert folded_by(("a", None), ("b", None), ("b", one), ("a", over)).open == {one.id: one}
-    assert folded_by(("a", None), ("b", None), ("a", late)).known == set()
-
-
-def test_what_was_planned_before_the_lane_was_taken_holds():
-    one = made()
-    assert folded_by(("a", None), ("a", one), ("b", None)).first == {one.id: (1, "a")}
-    assert folded_by(("", one), ("b", None)).open == {one.id: one}  # written before writers had names
-
-
-def test_a_fold_from_the_middle_knows_whose_the_lane_was_there():
-    one = made()
-    assert folded_by(("a", one), since="b").open == {}
-    assert folded_by(("b", one), since="b").open == {one.id: one}
-    assert folded_by(("b", one)).open == {one.id: one}
 
 
 def test_what_is_written_keeps_to_the_contract():
     one = made(title="T", text="x", facts={"work_order_id": "wo1"})
     tried = settle(begin(one, NOW), Outcome(kind="retry", status="timeout", latency_ms=9), NOW, RETRY)
     for state in (one, tried, drop(tried, "superseded"), settle(begin(one, NOW), Outcome(kind="gone"), NOW, RETRY)):
-        record = Scribe("campus").record(state, 3, "me", NOW)
+        record = Scribe("campus").record(state, 3, NOW)
         kind = dict(record.headers)["ce_type"].decode()
         assert EVENT_TYPES[kind].model.model_validate_json(record.value).delivery_id == one.id
         assert (record.partition, record.key) == (3, b"technician/t1")
-    taken = Scribe("campus").taken(3, "me", NOW)
-    kind = dict(taken.headers)["ce_type"].decode()
-    assert EVENT_TYPES[kind].model.model_validate_json(taken.value).writer == "me"
 
 
 STEPS = st.lists(st.tuples(st.sampled_from(["put", "end"]), st.integers(0, 3), st.integers(0, 2)), max_size=60)
@@ -125,15 +95,13 @@ def test_each_thread_is_a_queue_whatever_ends_in_between(steps):
 def test_a_mark_never_passes_what_is_open_or_in_hand():
     lane = LaneBook(0)
     lane.ledger_end = 10
-    lane.first = {"a": (4, "somebody"), "b": (7, lane.writer)}
+    lane.first = {"a": 4, "b": 7}
     lane.begin()
     lane.ledger_end = 20
     lane.handled(NORTH, 5)
-    assert (lane.mark("t").ledger, lane.mark("t").writer) == (4, "somebody")
-    lane.written(["a"])
-    assert (lane.mark("t").ledger, lane.mark("t").writer) == (7, lane.writer)
-    lane.written(["b"])
-    assert (lane.mark("t").ledger, lane.mark("t").writer, lane.mark("t").sequences) == (10, lane.writer, {})
+    assert lane.mark("t").ledger == 4
+    lane.written(["a", "b"])
+    assert (lane.mark("t").ledger, lane.mark("t").sequences) == (10, {})
     lane.done(99)
     mark = lane.mark("t")
     assert (mark.position, mark.ledger, mark.sequences) == (99, 20, {"north": 5})
@@ -151,6 +119,6 @@ def test_an_event_that_the_log_repeats_is_known():
 
 def test_ids_of_the_ledger_are_never_written_twice():
     scribe, one = Scribe("campus"), made()
-    ids = {dict(scribe.record(one, 0, "me", NOW).headers)["ce_id"] for _ in range(5)}
+    ids = {dict(scribe.record(one, 0, NOW).headers)["ce_id"] for _ in range(5)}
     assert len(ids) == 5
     assert delivery_id(one.event_id, one.receiver) == one.id

@@ -1,7 +1,6 @@
 """The whole way on a real broker: an event, its delivery in the ledger, and somebody who hears of it."""
 
 import asyncio
-import json
 
 import pytest
 import pytest_asyncio
@@ -145,25 +144,6 @@ async def test_what_waits_for_its_next_try_outlives_the_worker(settings, client,
         assert heard["data"]["event_id"] == opened.id
         await client.wait(lambda one: one.type == "delivery.succeeded" and one.data["event_id"] == opened.id)
     assert len([one for one in receiver.effects.values() if one["data"]["event_id"] == opened.id]) == 1
-
-
-async def test_what_is_written_by_a_worker_that_has_lost_its_lane_is_never_sent(settings, client, receiver):
-    async with Engine(settings):
-        request_id = await client.report()
-        opened = await client.event("work-order.opened", request=request_id)
-        first = await receiver.heard("work-order.opened", event_id=opened.id)
-    plan = ledger(client, first["data"]["delivery_id"])[0]
-    for delivery_id, writer in (("late", "asleep"), ("mine", plan.headers["ce_writer"])):
-        headers = [
-            (name, value.encode())
-            for name, value in (plan.headers | {"ce_writer": writer, "ce_id": delivery_id}).items()
-        ]
-        value = json.dumps(plan.data | {"delivery_id": delivery_id}).encode()
-        await client.send(DELIVERIES, value, key=plan.key, headers=headers, partition=plan.partition)
-    async with Engine(settings):
-        await client.wait(lambda one: one.type == "delivery.succeeded" and one.data["delivery_id"] == "mine")
-    assert "mine" in receiver.effects
-    assert "late" not in receiver.effects
 
 
 async def forget_notes(store: RedisStore):

@@ -142,7 +142,6 @@ ELSEWHERE = [
     "delivery.succeeded",
     "delivery.failed",
     "delivery.dropped",
-    "delivery.lane-taken",
 ]
 
 
