@@ -5,7 +5,9 @@ the key is the receiver. A plan stands there, with all that it says, before anyt
 """
 
 import uuid
+from collections.abc import Mapping
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -80,6 +82,7 @@ def _whole(one: Delivery) -> Data:
         "hooks": one.hooks,
         "planned_at": wall_text(one.planned_at),
         "give_up_at": wall_text(one.give_up_at),
+        "event_at": wall_text(one.event_at) if one.event_at is not None else None,
         "assignment_id": one.assignment_id,
         "escalation_id": one.escalation_id,
         "urgency": one.urgency,
@@ -93,14 +96,18 @@ def _whole(one: Delivery) -> Data:
 class Folded:
     """What a stretch of a lane's ledger comes to: deliveries that are not over, and the ids of all that were met.
 
-    ``first``: where the plan of each open delivery stands, in order.
+    ``first``: where the plan of each open delivery stands, in order. A plan that was written after the ``end`` that a
+    mark had seen, for an event that was handled before the mark (``sequences``), is one of a worker that was asleep
+    while it planned: the event's own plan stands before it, and may be over.
     """
 
-    def __init__(self) -> None:
-        """Nothing met."""
+    def __init__(self, end: int = 0, sequences: Mapping[str, int] = MappingProxyType({})) -> None:
+        """Nothing met; what the mark said from which the stretch begins, if there was one."""
         self.open: dict[str, Delivery] = {}
         self.first: dict[str, int] = {}
         self.known: set[str] = set()
+        self._end = end
+        self._sequences = sequences
 
     def add(self, record: ConsumerRecord) -> None:
         """The next record; one that is none of ours is passed over."""
@@ -115,13 +122,19 @@ class Folded:
         if state in FINAL:
             self.open.pop(delivery_id, None)
             self.first.pop(delivery_id, None)
-        elif known is None and delivery_id not in self.known and data.get("hooks"):
+        elif known is None and delivery_id not in self.known and data.get("hooks") and not self._is_late(record, data):
             trace = headers.get("ce_traceparent")
             self.open[delivery_id] = _planned(data, trace.decode() if trace else None)
             self.first[delivery_id] = record.offset
         elif known is not None and data.get("attempt"):
             self.open[delivery_id] = _tried(known, data)
         self.known.add(delivery_id)
+
+    def _is_late(self, record: ConsumerRecord, data: Mapping[str, Any]) -> bool:
+        if not self._end or record.offset < self._end:
+            return False
+        _tenant, territory, sequence = data["event_id"].split(":", 2)
+        return int(sequence) <= self._sequences.get(territory, 0)
 
 
 def _planned(data: Data, traceparent: str | None) -> Delivery:
@@ -136,6 +149,7 @@ def _planned(data: Data, traceparent: str | None) -> Delivery:
         planned_at=_wall(data["planned_at"]),
         next_at=_wall(data["next_attempt_at"]),
         give_up_at=_wall(data["give_up_at"]),
+        event_at=_wall(data["event_at"]) if data.get("event_at") else None,
         assignment_id=data.get("assignment_id"),
         escalation_id=data.get("escalation_id"),
         urgency=data.get("urgency", "normal"),

@@ -112,7 +112,7 @@ class Notify(Service):
         mark = decode_mark(noted) if noted else None
         if mark is not None and mark.topics != self._topics:
             mark = None  # of topics that have been created anew since
-        folded = Folded()
+        folded = Folded(mark.end, mark.sequences) if mark else Folded()
         place = TopicPartition(DELIVERIES, number)
         lane.ledger_end = (await consumer.end_offsets([place]))[place]
         if lane.ledger_end:
@@ -224,7 +224,8 @@ class Notify(Service):
             return
         records, planned = self.planner.plan(lane, events, known)
         if records or letters:
-            await self.publisher.publish([*records, *letters])
+            ends = await self.publisher.publish([*records, *letters])
+            lane.ledger_end = max(lane.ledger_end, ends.get((DELIVERIES, lane.number), 0))
         self.steps("notify.recorded")
         lane.done(batch.records[-1].offset + 1)
         for delivery in planned:

@@ -14,11 +14,13 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a lane's next owner may go on: a cache in the store, which the ledger can do without.
 
     ``position``: the next offset of the log; ``ledger``: no open delivery's plan, and nothing written for events from
-    ``position`` on, stands before it; ``sequences``: by territory, the last event that was handled.
+    ``position`` on, stands before it; ``sequences``: by territory, the last event that was handled; ``end``: all that
+    was written for those events stands before it.
     """
 
     position: int
     ledger: int
+    end: int = 0
     sequences: dict[str, int] = {}
     topics: str = ""
 
@@ -119,7 +121,8 @@ class LaneBook:
         ledger = next(iter(self.first.values()), self.ledger_end)
         floor = self.ledger_end if self.floor is None else self.floor
         ledger = min(ledger, floor, self.ledger_end)
-        return Mark(position=self.position, ledger=ledger, sequences=dict(self.marked), topics=topics)
+        sequences = dict(self.marked)
+        return Mark(position=self.position, ledger=ledger, end=self.ledger_end, sequences=sequences, topics=topics)
 
     def written(self, ids: Iterable[str]) -> None:
         """The ends of these deliveries are in the ledger."""

@@ -20,7 +20,7 @@ from dispatch.hooks.routing import Known, Moment, RoutingTable, Told, people_of
 from dispatch.log import get_log
 from dispatch.models.commands import Command, encode_command
 from dispatch.rules.events import short_type
-from dispatch.rules.state import text_of
+from dispatch.rules.state import moment_of, text_of
 from dispatch.stores.base import TerritoryKey
 from dispatch.timing import Clock
 from dispatch.topics import COMMANDS_URGENT
@@ -91,6 +91,7 @@ class Planner:
             territory=key.territory,
             data=_decode(record.value),
             traceparent=trace.decode() if trace else None,
+            recorded_at=_wall(headers.get("ce_recordedtime")),
         )
 
     async def load(self, events: Sequence[Told]) -> dict[str, Known]:
@@ -213,3 +214,7 @@ class Planner:
         letter = wire.letter_of(record, self._tenant, code, [{"path": "", "message": why}], why)
         letter = msgspec.structs.replace(letter, id=f"{letter.id}:{about or code}")
         return wire.letter_record(letter, record.partition)
+
+
+def _wall(text: bytes | None) -> float | None:
+    return moment_of(text.decode()).timestamp() if text else None

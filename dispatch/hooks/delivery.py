@@ -66,6 +66,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     planned_at: float
     next_at: float
     give_up_at: float
+    event_at: float | None = None
     assignment_id: str | None = None
     escalation_id: str | None = None
     urgency: str = "normal"

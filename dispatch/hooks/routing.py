@@ -25,7 +25,7 @@ _ASKS: Final = frozenset({"work-order.offered", "work-order.assigned"})
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as routing sees it; ``traceparent`` travels on to the receiver."""
+    """An event as routing sees it; ``traceparent`` travels on to the receiver. ``recorded_at``: wall time."""
 
     id: str
     type: str
@@ -33,6 +33,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     territory: str
     data: Data
     traceparent: str | None = None
+    recorded_at: float | None = None
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +157,7 @@ class RoutingTable:
             assignment_id=data.get("assignment_id"),
             escalation_id=data.get("escalation_id"),
             planned_at=now.wall,
+            event_at=event.recorded_at,
             next_at=next_at,
             give_up_at=self._give_up_at(route, data, next_at, now),
             urgency=urgency,

@@ -178,7 +178,10 @@ def signed_headers(keys: Sequence[bytes], one: Delivery, body: bytes) -> dict[st
 
 
 def webhook_body(one: Delivery, person: Person | None) -> bytes:
-    """Type, timestamp and data, the same bytes at every try; ``data`` is for machines, its ``message`` for people."""
+    """Type, timestamp and data, the same bytes at every try; ``data`` is for machines, its ``message`` for people.
+
+    The timestamp is the event's own: planned twice, by two workers, it is still the same.
+    """
     data: dict[str, Any] = {
         **one.facts,
         "delivery_id": one.id,
@@ -193,7 +196,9 @@ def webhook_body(one: Delivery, person: Person | None) -> bytes:
     }
     if person is not None:
         data["contact"] = {name: value for name, value in msgspec.to_builtins(person).items() if value}
-    return _encode({"type": full_name(one.event_type), "timestamp": wall_text(one.planned_at), "data": data})
+    return _encode(
+        {"type": full_name(one.event_type), "timestamp": wall_text(one.event_at or one.planned_at), "data": data}
+    )
 
 
 def wall_text(moment: float) -> str:

@@ -29,6 +29,7 @@ class Delivery(Model):
     hooks: Codes = ()
     planned_at: Instant | None = None
     give_up_at: Instant | None = None
+    event_at: Instant | None = None
     assignment_id: Id | None = None
     escalation_id: Id | None = None
     urgency: Code | None = None

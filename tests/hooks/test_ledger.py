@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dispatch.agents.ledger import Folded, Scribe
-from dispatch.agents.notify_lane import LaneBook, decode_mark, encode_mark
+from dispatch.agents.notify_lane import LaneBook, Mark, decode_mark, encode_mark
 from dispatch.hooks.delivery import Outcome, begin, delivery_id, drop, settle
 from dispatch.models.catalog import EVENT_TYPES
 from dispatch.models.hooks import Retry
@@ -18,9 +18,9 @@ RETRY = Retry(first="2s", most="30m", fall_back=2)
 NORTH = TerritoryKey("campus", "north")
 
 
-def folded(*deliveries):
-    scribe, found = Scribe("campus"), Folded()
-    for offset, one in enumerate(deliveries):
+def folded(*deliveries, since=0, mark=None):
+    scribe, found = Scribe("campus"), Folded(mark.end, mark.sequences) if mark else Folded()
+    for offset, one in enumerate(deliveries, start=since):
         record = scribe.record(one, 3, NOW)
         found.add(SimpleNamespace(headers=record.headers, value=record.value, offset=offset))
     return found
@@ -54,6 +54,25 @@ def test_a_plan_that_is_written_twice_is_one_and_after_its_end_none():
     assert folded(one, one).first == {one.id: 0}
     assert folded(one, drop(one, "superseded"), one).open == {}
     assert folded(drop(one, "superseded"), one).open == {}
+
+
+def test_a_plan_that_was_written_late_for_an_event_that_is_handled_is_none():
+    five, six = made(event_id="campus:north:5"), made(event_id="campus:north:6")
+    mark = Mark(position=9, ledger=2, end=4, sequences={"north": 5})
+    assert folded(five, six, since=4, mark=mark).open == {six.id: six}
+    assert folded(five, six, since=4, mark=mark).known == {five.id, six.id}
+    assert folded(five, since=3, mark=mark).open == {five.id: five}  # it is the event's own, and not over
+    assert folded(five, since=4, mark=replace(mark, sequences={"south": 5})).open == {five.id: five}
+    assert folded(five, since=4, mark=replace(mark, end=0)).open == {five.id: five}  # by one that could not say
+
+
+def test_a_mark_says_where_all_that_was_written_ends():
+    lane = LaneBook(0)
+    lane.ledger_end = 7
+    lane.done(1)
+    assert (lane.mark("t").ledger, lane.mark("t").end) == (7, 7)
+    lane.first = {"a": 4}
+    assert (lane.mark("t").ledger, lane.mark("t").end) == (4, 7)
 
 
 def test_what_is_written_keeps_to_the_contract():
