@@ -33,7 +33,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
 
 
 KILLING = frozenset({"crash", "embedded", "recovery"})
-"""Folders whose tests kill servers, or have an engine end where it stands."""
+"""Folders whose tests kill servers, or have an engine end where it stands: what it had open is left open."""
 _before: list[pytest.Item] = []
 
 
@@ -53,6 +53,9 @@ TOGETHER = frozenset({"agents", "cli", "seeing"})
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow tests first, with all that must run beside them, so that all processes end at about the same time."""
+    for item in items:
+        if item.path.parent.name in KILLING:
+            item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
     slow = {_group_of(item.nodeid) for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: _group_of(item.nodeid) not in slow)
 
