@@ -18,7 +18,7 @@ demo: .venv/.installed ## a whole day on a real Kafka and Redis, on this machine
 	$(BIN)/dispatch demo
 
 test: .venv/.installed ## all tests, on real servers; each process has servers of its own
-	$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder
 
 check: .venv/.installed ## style, types, import rules, published schemas
 	$(BIN)/ruff check .

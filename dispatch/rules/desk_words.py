@@ -1,6 +1,6 @@
 """What the desk says of orders: what they are, how long they may take, who knows, and that they are over."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from dispatch.errors import Rejected
 from dispatch.rules.advising import agreement
@@ -65,12 +65,12 @@ def _change(draft: Draft, order: Order, data: Data, changes: Data) -> Order:
     return order
 
 
-def _with_papers(draft: Draft, order: Order, hazards: Iterable[str]) -> list[Data]:
+def _with_papers(draft: Draft, order: Order, hazards: Sequence[str]) -> list[Data]:
     """What the order needs already, everybody with the certificates for these hazards as well."""
     needs = _needs(order)
-    for need in needs:
-        papers = (*need["certificates"], *draft.policy.certificates(need["trade"], hazards)) if hazards else ()
-        need["certificates"] = tuple(dict.fromkeys(papers)) or need["certificates"]
+    for need in needs if hazards else ():
+        papers = draft.policy.certificates(need["trade"], hazards)
+        need["certificates"] = tuple(dict.fromkeys((*need["certificates"], *papers)))
     return needs
 
 

@@ -277,6 +277,9 @@ def _split(given: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
     return given.pop("request_id", None) or f"r-{token()}", how, given
 
 
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+
+
 def request(request_id: str, *, area: str = "north.n3", **given: Any) -> dict[str, Any]:
     """The data of a request: a tap that leaks in a room nobody else uses."""
     return {
@@ -284,6 +287,7 @@ def request(request_id: str, *, area: str = "north.n3", **given: Any) -> dict[st
         "channel": "web",
         "reporter": {"id": f"p-{request_id}"},
         "text": "水龙头坏了 the tap is broken",
-        "location": {"area_id": area, "room": f"x{token()}"},
+        # letters only: ten digits look like a telephone, and two rooms of which that is masked are one to the engine
+        "location": {"area_id": area, "room": "x" + token().translate(_LETTERS)},
         **given,
     }
