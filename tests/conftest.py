@@ -67,7 +67,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 class ByGroup(LoadScopeScheduling):
-    """One process runs all of a group. Groups of xdist's own (`loadgroup`) are written where pytest 9.2 does not read."""
+    """One process runs all of a group. What xdist itself calls groups is written where pytest 9.2 no longer reads."""
 
     def _split_scope(self, nodeid: str) -> str:
         return _group_of(nodeid)
