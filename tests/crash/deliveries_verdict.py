@@ -55,17 +55,18 @@ def out_of_order(order: Sequence[str], expected: dict[str, Made]) -> int:
     return wrong
 
 
-def good(found: dict[str, Any], kills: int) -> bool:
-    """What must hold."""
+def broken_rules(found: dict[str, Any], kills: int) -> list[str]:
+    """What must hold and does not, by name and with what was found; nothing of a good run."""
     none = ("missing", "unexpected", "after_withdrawal", "out_of_order", "unverified", "same_id_other_bytes")
-    only_dropped = all(name.startswith("dropped:") for name in found["ends"])
-    return (
-        found["ratio"] == 1.0
-        and not any(found[name] for name in none)
-        and found["kills"] >= kills
-        and found["secrets_rotated"] == 2
-        and found["settled"]
-        and only_dropped
-        and found["ended_by_themselves"] == 0
-        and all(any(counters.values()) for counters in found.get("controls", {}).values())
-    )
+    holds = {
+        "ratio": found["ratio"] == 1.0,
+        **{name: not found[name] for name in none},
+        "kills": found["kills"] >= kills,
+        "secrets_rotated": found["secrets_rotated"] == 2,
+        "settled": found["settled"],
+        "ends": all(name.startswith("dropped:") for name in found["ends"]),
+        "ended_by_themselves": found["ended_by_themselves"] == 0,
+    }
+    wrong = [f"{name}: {found[name]}" for name, held in holds.items() if not held]
+    controls = found.get("controls", {})
+    return wrong + [f"control {name} saw nothing" for name, counters in controls.items() if not any(counters.values())]
