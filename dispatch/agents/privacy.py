@@ -5,7 +5,7 @@ import re
 
 import msgspec
 
-from dispatch.models.people import PersonRef
+from dispatch.models.people import CONTACT_MASK, NAME_MASK, PersonRef
 from dispatch.models.requests import given
 
 _BASE = (
@@ -43,8 +43,8 @@ _encode = msgspec.json.Encoder().encode
 def scrub(text: str, name: str | None = None) -> str:
     """The text without ways to reach somebody (numbers, addresses, accounts), and without the reporter's own name."""
     if _may_hold_contact(text):
-        text = _CONTACT.sub("[contact]", text)
-    return text.replace(name, "[name]") if name and len(name) > 1 else text
+        text = _CONTACT.sub(CONTACT_MASK, text)
+    return text.replace(name, NAME_MASK) if name and len(name) > 1 else text
 
 
 def person_details(person: PersonRef, said: str) -> bytes:

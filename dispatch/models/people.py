@@ -2,6 +2,10 @@
 
 from dispatch.models.base import Code, Id, Line, Model, Seconds
 
+CONTACT_MASK = "[contact]"
+NAME_MASK = "[name]"
+"""What stands in texts past intake where a number, an address or the reporter's name stood."""
+
 
 class PersonRef(Model):
     """A person as a channel knows them. Never leaves intake; `reply_to` names a hook."""

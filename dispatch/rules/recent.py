@@ -10,6 +10,7 @@ from datetime import datetime
 from heapq import heapify, heappop, heappush
 from typing import Final, Protocol
 
+from dispatch.models.people import CONTACT_MASK, NAME_MASK
 from dispatch.rules.events import Event
 from dispatch.rules.state import Done, Order, moment_of
 
@@ -26,10 +27,13 @@ def asset_key(location: Mapping[str, object]) -> str | None:
 
 
 def room_key(location: Mapping[str, object]) -> str | None:
-    """The room of a building, as a key. The same number in an unknown building of a campus is not one room."""
+    """The room of a building, as a key. The same number in an unknown building of a campus is not one room.
+
+    Nor are two rooms one of which part was masked: what tells them apart may have stood there.
+    """
     area = location.get("building") or (None if location.get("area_path") else location.get("area_id"))
-    room = location.get("room")
-    return f"{area}/{str(room).casefold()}" if room and area else None
+    room = str(location.get("room") or "").casefold()
+    return f"{area}/{room}" if room and area and CONTACT_MASK not in room and NAME_MASK not in room else None
 
 
 def keys_of(location: Mapping[str, object], trade: str, *, drill: bool) -> tuple[str, ...]:

@@ -155,6 +155,12 @@ def test_a_room_without_its_building_is_no_place_of_duplicates():
     assert place_key(one | {"building": "north.n3"}) == "north.n3/402"
 
 
+@pytest.mark.parametrize("room", ["x[contact]", "402 [Contact]", "[name]的房间"])
+def test_a_room_that_was_masked_is_no_place_of_duplicates(room):
+    assert place_key({"building": "north.n3", "room": room}) is None
+    assert place_key({"building": "north.n3", "room": room, "asset_id": "AC-7"}) == "asset/AC-7"
+
+
 def test_no_text_fails():
     chance = random.Random(7)
     for _ in range(10_000):
