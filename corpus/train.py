@@ -1,6 +1,6 @@
 """``make model``: trains the model of triage on the open part of the corpus and writes it into the package.
 
-Four linear learners over the same features (``dispatch/rules/triage_features.py``): trade, emergency and its hazard,
+Four linear learners over the same features (``dispatch/rules/triage_features.py``): trade, hazard (or calm),
 urgency, kind. Every feature counts by how rare it is; a word that the vectors know also counts by its direction, so
 that words never met in training pull where their neighbours do. The directions times their weights are a table by word
 in the end, and so the engine needs no vectors. Voices that no learner of the first round has heard (``voices_*``) tell
@@ -25,12 +25,11 @@ from sklearn.svm import LinearSVC
 
 from corpus.reading import Core, cores
 from dispatch.rules.triage_features import features
-from dispatch.rules.triage_model import FILE, Document, Model, write
+from dispatch.rules.triage_model import CALM, FILE, Document, Model, write
 from dispatch.rules.words import fold
 
 FOLDER = Path(__file__).parent
 TARGET = FOLDER.parent / "dispatch" / "rules" / FILE
-CALM = "calm"
 _URGENCIES = ("emergency", "urgent", "normal", "low")
 _VECTORS = 0.24
 _SINGLE = 0.5
@@ -176,16 +175,14 @@ def learn_all(space: Space, told: Sequence[Example]) -> dict[str, Learnt]:
     """All questions. Fragments say nothing of urgency and kind."""
     whole = [each for each in told if each.weight == 1]
     crafts = [each for each in told if each.trade]
-    alarming = [each for each in told if each.hazard != CALM]
     texts, ones = space.matrix(whole), [1.0] * len(whole)
     return {
         "trade": learn(space.matrix(crafts), [each.trade for each in crafts], [each.weight for each in crafts]),
-        "alarm": learn(
+        "hazard": learn(
             space.matrix(told),
-            ["alarm" if each.hazard != CALM else CALM for each in told],
+            [each.hazard for each in told],
             [each.weight * (_MISS if each.hazard != CALM else 1.0) for each in told],
         ),
-        "hazard": learn(space.matrix(alarming), [each.hazard for each in alarming], [1.0] * len(alarming)),
         "urgency": learn(texts, [each.urgency for each in whole], ones, _CALMLY),
         "kind": learn(texts, [each.kind for each in whole], [3.0 if e.kind != "repair" else 1.0 for e in whole]),
     }
@@ -291,7 +288,8 @@ def _say(unheard: Sequence[Core], learnt: dict[str, Learnt], matrix: sp.csr_matr
 
     right = [said in (*core.trades, *core.also_ok) for core, said in zip(unheard, best("trade"), strict=True)]
     oblique = [ok for ok, core in zip(right, unheard, strict=True) if core.id.startswith("voices_para")]
-    alarm = learnt["alarm"].scores(matrix)[:, learnt["alarm"].answers.index("alarm")]
+    hazards, at_calm = learnt["hazard"].scores(matrix), learnt["hazard"].answers.index(CALM)
+    alarm = np.delete(hazards, at_calm, 1).max(1) - hazards[:, at_calm]
     real = np.array([core.urgencies[0] == "emergency" for core in unheard])
     calm = np.array(["emergency" not in core.urgencies for core in unheard])
     lines = [
@@ -300,7 +298,7 @@ def _say(unheard: Sequence[Core], learnt: dict[str, Learnt], matrix: sp.csr_matr
         f"kind {np.mean([said == core.kind for core, said in zip(unheard, best('kind'), strict=True)]):.3f}",
         *(
             f"alarm above {at:+.1f}: recall {(alarm[real] > at).mean():.3f}, false {(alarm[calm] > at).mean():.3f}"
-            for at in np.arange(-0.8, 0.5, 0.2)
+            for at in np.arange(-1.0, 1.1, 0.2)
         ),
     ]
     print("\n".join(lines))  # noqa: T201 - a tool's output

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dispatch.rules.triage_features import LONGEST, ZH, ZH_LAST, english, read
+from dispatch.rules.triage_features import LONGEST, ZH, ZH_LAST, english, read, set_aside
 
 _BITS_EACH: Final = np.uint64(16)
 _OWNER_BITS: Final = 32
@@ -44,7 +44,7 @@ class FeatureIndex:
         counts: list[int] = []
         for text in texts:
             before = len(words)
-            words.extend(filter(None, map(self._words.get, english(text))))
+            words.extend(filter(None, map(self._words.get, english(text) + set_aside(text))))
             counts.append(len(words) - before)
         together = np.concatenate(
             (owners, self._pieces(texts, owners), np.repeat(owners, counts) | np.array(words, np.int64))

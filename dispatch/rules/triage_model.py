@@ -1,7 +1,7 @@
 """The trained model of triage: tables of small numbers that score a text in microseconds, and say why.
 
 A linear scorer. Every feature of a text (``triage_features``) has a row of weights, one for each answer to each
-question (trade, alarm, hazard, urgency, kind); a word also has a row by where it lies among words of like meaning.
+question (trade, hazard, urgency, kind); a word also has a row by where it lies among words of like meaning.
 Rows are added, each kind scaled by its length, and what is greatest wins. The file says its format and carries a
 checksum: what is damaged or of another version is refused before anything is classified.
 """
@@ -22,13 +22,16 @@ from dispatch.errors import Broken
 from dispatch.rules.triage_lookup import FeatureIndex, Numbers
 
 MAGIC: Final = b"dispatch-triage\n"
-FORMAT: Final = 2
+FORMAT: Final = 3
 FILE: Final = "triage_model.bin"
 OUT_OF_SCOPE: Final = "out_of_scope"
+CALM: Final = "calm"
 _SUM_LENGTH: Final = 32
 _REASONS: Final = 4
 _LOOKED_AT: Final = 12
-_QUESTIONS: Final = ("trade", "alarm", "hazard", "urgency", "kind")
+_QUESTIONS: Final = ("trade", "hazard", "urgency", "kind")
+_MARKS: Final = "~!"
+"""What features begin with that are no words of the text."""
 _SHORTEST: Final = 1e-6
 
 Floats = NDArray[np.float32]
@@ -67,7 +70,9 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Prediction(msgspec.Struct, frozen=True):
-    """What the model makes of a text. ``probability`` is calibrated; ``alarm`` is a score, above 0 if likelier.
+    """What the model makes of a text. ``probability`` is calibrated.
+
+    ``alarm`` is by how much its likeliest hazard scores above calm: the higher, the likelier something is the matter.
 
     ``kind_margin`` is by how much the kind is likelier than a repair; ``known`` is how many of the text's features
     the model knows. ``batch`` and ``place`` (its place there) are for :meth:`Model.reasons`.
@@ -127,7 +132,7 @@ class Model:
         for name in _QUESTIONS:
             self._parts[name] = slice(at, at + len(document.answers[name]))
             at += len(document.answers[name])
-        self._alarm = self._parts["alarm"].start + document.answers["alarm"].index("alarm")
+        self._calm = document.answers["hazard"].index(CALM)
         self._repair = document.answers["kind"].index("repair")
         no_gram, no_word = len(self._grams.names), len(self._words.names)
         word_at = {name: number for number, name in enumerate(self._words.names)}
@@ -141,7 +146,7 @@ class Model:
     @property
     def hazards(self) -> tuple[str, ...]:
         """The hazards that it can name."""
-        return self._answers["hazard"]
+        return tuple(each for each in self._answers["hazard"] if each != CALM)
 
     def predict(self, folded: str) -> Prediction:
         """Judge one text, as :func:`dispatch.rules.words.fold` leaves it; never fails."""
@@ -177,7 +182,10 @@ class Model:
         yield (1.0 / whole).tolist()
         yield [names[at] for at in two.tolist()]
         yield (chances[rows, two] / whole).tolist()
-        yield scores[:, self._alarm].tolist()
+        hazards = scores[:, parts["hazard"]]
+        calm = hazards[:, self._calm].copy()
+        hazards[:, self._calm] = -np.inf
+        yield (hazards.max(1) - calm).tolist()
         for question in ("hazard", "urgency", "kind"):
             names = answers[question]
             yield [names[at] for at in scores[:, parts[question]].argmax(1).tolist()]
@@ -199,7 +207,7 @@ class Model:
         for name in map(self._names.__getitem__, strongest):
             if len(found) == _REASONS:
                 break
-            if name[0] != "~" and not any(name in other or other in name for other in found):
+            if name[0] not in _MARKS and not any(name in other or other in name for other in found):
                 found.append(name)
         return tuple(found)
 

@@ -179,8 +179,8 @@ def test_one_log_is_asked_for(invoke, words):
 def pair(tmp_path):
     """Two models' files, and a table that they part on."""
     old, new = tmp_path / "old.bin", tmp_path / "new.bin"
-    old.write_bytes(tiny("old", zorp={"plumbing": 9}, krax={"alarm": 9, "fire": 5, "electrical": 9}))
-    new.write_bytes(tiny("new", zorp={"network": 9}, hoom={"alarm": 9, "fire": 5, "network": 9}))
+    old.write_bytes(tiny("old", zorp={"plumbing": 9}, krax={"fire": 9, "electrical": 9}))
+    new.write_bytes(tiny("new", zorp={"network": 9}, hoom={"fire": 9, "network": 9}))
     rows = [("a", "zorp"), ("b", "zorp zorp"), ("c", "krax"), ("d", "hoom"), ("e", "qwertz")]
     return old, new, write_table(tmp_path / "in.csv", ("id", "text"), *rows)
 

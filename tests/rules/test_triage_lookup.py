@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +10,7 @@ from dispatch.rules.triage_features import features
 from dispatch.rules.triage_lookup import FeatureIndex
 from dispatch.rules.words import fold
 
-ALPHABET = "水龙头漏电灯ab c'3,.\n鿿\u4e00\ud800é٣"
+ALPHABET = "水龙头漏电灯没ab c'3,.\n鿿\u4e00\ud800é٣"
 NAMES = (
     "水",
     "龙",
@@ -26,8 +27,11 @@ NAMES = (
     "abcabc",
     "é",
     "水龙头漏电",
+    "!漏",
+    "!漏电灯",
+    "!ab",
 )
-TEXTS = st.lists(st.text(ALPHABET, max_size=24), max_size=6)
+TEXTS = st.lists(st.text(ALPHABET, max_size=24) | st.sampled_from(["没有漏电灯", "no ab, not ba ab"]), max_size=6)
 
 
 def known(index, texts):
@@ -54,3 +58,17 @@ def test_every_piece_is_found_whatever_meets_at_its_place(pieces):
 def test_nothing_is_known_of_no_text_and_by_no_names():
     assert known(FeatureIndex(NAMES), []) == []
     assert known(FeatureIndex(()), ["水龙头", "tap"]) == [[0], [0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "aside"),
+    [
+        ("灶台没有漏气，可是打不着", {"!漏", "!气", "!漏气", "!着"}),
+        ("漏气，去年也漏", {"!也", "!漏", "!也漏"}),
+        ("there is no smoke, it just won't heat", {"!smoke"}),
+        ("what if the alarm rings", {"!the", "!alarm", "!rings"}),
+        ("knotted, noted", set()),
+    ],
+)
+def test_what_a_text_sets_aside_is_marked(text, aside):
+    assert {each for each in features(fold(text)) if each.startswith("!")} == aside

@@ -7,13 +7,12 @@ from dispatch.rules.triage_model import Document, Model, load, write
 
 ANSWERS = {
     "trade": ("electrical", "network", "out_of_scope", "plumbing"),
-    "alarm": ("alarm", "calm"),
-    "hazard": ("fire", "injury"),
+    "hazard": ("calm", "fire", "injury"),
     "urgency": ("emergency", "urgent", "normal", "low"),
     "kind": ("complaint", "repair"),
 }
 _COLUMNS = [answer for answers in ANSWERS.values() for answer in answers]
-_BIAS = {"alarm": -2.0, "normal": 1.0, "repair": 1.0}
+_BIAS = {"calm": 2.0, "normal": 1.0, "repair": 1.0}
 
 
 def tiny(version: str, **pulls: dict[str, float]) -> bytes:
