@@ -18,13 +18,13 @@ from dispatch.rules.policy import Policy
 from dispatch.rules.triage_model import OUT_OF_SCOPE, Prediction
 from dispatch.rules.words import Hit
 
-CALM_BELOW: Final = -0.75
+CALM_BELOW: Final = -0.7
 """An alarm score at which a word of alarm is taken for a figure of speech, a drill, or a thing of the past."""
 
-ALARM_ABOVE: Final = -0.2
+ALARM_ABOVE: Final = -0.45
 """An alarm score at which the model alone calls it an emergency."""
 
-DENIED_ABOVE: Final = 1.0
+DENIED_ABOVE: Final = 0.3
 """The same where the text names emergencies only to deny them."""
 
 CRAFT_IN_A_LETTER: Final = 0.8
