@@ -193,7 +193,7 @@ def _danger(
 ) -> tuple[str | None, tuple[str, ...], bool]:
     """Who goes to an emergency, the hazards, and whether the model alone has found it."""
     calm = said is not None and is_calm(said)
-    emergency, named = (None, ()) if calm else _emergency(policy, alarms, evidence)
+    emergency, named = _emergency(policy, [hit for hit in alarms if hit.negated or not calm], evidence)
     if emergency is not None or said is None or not is_felt(said, alarms):
         return emergency, named, False
     evidence.append(f"model→{said.hazard}")

@@ -24,13 +24,13 @@ CALM_BELOW: Final = -0.7
 ALARM_ABOVE: Final = -0.45
 """An alarm score at which the model alone calls it an emergency."""
 
-DENIED_ABOVE: Final = 0.3
+DENIED_ABOVE: Final = 1.0
 """The same where the text names emergencies only to deny them."""
 
 CRAFT_IN_A_LETTER: Final = 0.8
 """By how much a letter has to be likelier than a repair, if a craft is found for what it tells."""
 
-SURE_PERMILLE: Final = 480
+SURE_PERMILLE: Final = 300
 """Below this certainty the front desk is asked."""
 
 _WORDS_WEIGH: Final = 0.5
@@ -81,7 +81,8 @@ def weigh(
     if OUT_OF_SCOPE in scores:
         scores[OUT_OF_SCOPE] -= _CRAFT_NAMED if named else _CRAFT_LIKELIER
     ranked = sorted([(-score, trade) for trade, score in scores.items()])
-    whole = sum(map(math.exp, scores.values())) + rest
+    others = max(len(policy.trades) + 1 - len(scores), 0)
+    whole = sum(map(math.exp, scores.values())) + rest * others
     likely = tuple([(trade, round(_CERTAIN * math.exp(-score) / whole)) for score, trade in ranked[:2]])
     best, permille = likely[0]
     if best == OUT_OF_SCOPE or permille < SURE_PERMILLE:

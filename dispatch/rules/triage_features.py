@@ -20,11 +20,14 @@ _RUN = re.compile(f"[{ZH}-{ZH_LAST}]+")
 _WORD = re.compile("[a-z]+")
 _BESIDE = re.compile(r"(?:([a-z]++)|\d++) *(?=([a-z]+))")
 _STEM = 5
-_SET_ASIDE: Final = "!"
+SET_ASIDE: Final = "!"
+"""What the name of a feature begins with that a text says not to be so, or not now."""
 _LONGEST_ASIDE = 3
+# 有没有 asks, 不是没有 affirms, 之前没有 means that there is now, and 没有人 is about who came.
 _ASIDE_ZH = re.compile(
-    "(?:没有|没|不是|并非|无|未|不|别|去年|上周|昨天|以前|曾|当时|如果|要是|万一|会不会|演练|模拟)"
-    f"([{ZH}-{ZH_LAST}]{{1,6}})"
+    "(?:(?<![有是前])没有(?!人)|(?<![有是前])没(?![有人])|不是(?!没)|并非|无|未|不(?!是没)|别"
+    "|去年|上周|昨天|以前(?!没)|曾|当时|如果|要是|万一|会不会|演练|模拟)"
+    f"([{ZH}-{ZH_LAST}、]{{1,7}})"
 )
 _ASIDE_EN = re.compile(
     r"\b(?:no|not|nothing|never|without|isnt|wasnt|dont|doesnt|didnt|arent|yesterday|last year|last week"
@@ -64,9 +67,10 @@ def english(text: str) -> list[str]:
 def set_aside(text: str) -> list[str]:
     """The words and pieces of a text that was :func:`read` which it says not to be so, or not now, each with a mark."""
     marked = [
-        _SET_ASIDE + run[at : at + length]
-        for run in _ASIDE_ZH.findall(text)
+        SET_ASIDE + run[at : at + length]
+        for runs in _ASIDE_ZH.findall(text)
+        for run in runs.split("、")
         for length in range(1, _LONGEST_ASIDE + 1)
         for at in range(len(run) - length + 1)
     ]
-    return marked + [_SET_ASIDE + word for words in _ASIDE_EN.findall(text) for word in words.split()]
+    return marked + [SET_ASIDE + word for words in _ASIDE_EN.findall(text) for word in words.split()]

@@ -190,7 +190,8 @@ def test_an_urgency_hint_raises_and_lowers_only_where_words_are_silent():
 def test_planned_work_is_not_alarmed_by_its_own_words():
     judged = judge("季度检查：燃气泄漏与消防", kind="preventive", origin="preventive")
     assert judged.urgency == "normal"
-    assert judge("季度检查：燃气泄漏", origin="reactive").urgency == "emergency"
+    assert judge("燃气泄漏，快来检查", kind="preventive", origin="preventive").urgency == "normal"
+    assert judge("燃气泄漏，快来检查", origin="reactive").urgency == "emergency"
 
 
 def test_a_letter_goes_to_the_desk_unless_it_is_an_emergency():
