@@ -156,7 +156,7 @@ def classify(
     trade, confidence, alarmed_by = found.trade, found.confidence_permille, _alarmed_by(dangers, urgency, felt=felt)
     if emergency is not None:
         trade, confidence, source = emergency, max(confidence, _ALARM_CONFIDENCE), alarmed_by
-    elif urgency == "emergency" and trade is None and (sent := _trade_for(policy, told)):
+    elif urgency == "emergency" and (trade is None or source == "model") and (sent := _trade_for(policy, told)):
         trade, confidence, source = sent, _ALARM_CONFIDENCE, "hint"
     if said is not None and kind == "repair" and urgency != "emergency":
         kind = heard_kind(said, trade)

@@ -12,7 +12,7 @@ POLICY = load_config(Path(__file__).parents[2] / "config")
 INDEX = POLICY.compiled(WordIndex)
 LEXICON = POLICY.document.lexicon
 THINGS = [*LEXICON.trades.values(), *LEXICON.symptoms.values(), LEXICON.neutral]
-ALARMS = [*LEXICON.emergencies.values(), *LEXICON.urgency.values()]
+ALARMS = [*LEXICON.emergencies.values(), *LEXICON.urgency.values(), *LEXICON.tasks.values()]
 GLUE = [
     " ",
     "，",
