@@ -60,8 +60,8 @@ def weigh(
 
     The chance of a trade is the model's, times e to its share of all ``votes``, of the things ``named``, and of what
     the channel ``stated``, each share with a weight of its own; of several things the one named first counts a little
-    more, as it does to a dispatcher. Who writes here mostly wants a craft, most of all who
-    names one of its things: "out of scope" has to be so much the likelier.
+    more, as it does to a dispatcher. Who writes here mostly wants a craft, most of all who names one of its things:
+    "out of scope" has to be so much the likelier.
     """
     shares = [
         (weight / (sum(told.values()) + _UNSURE), told)
