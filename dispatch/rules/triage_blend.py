@@ -37,6 +37,7 @@ _WORDS_WEIGH: Final = 0.5
 _THINGS_WEIGH: Final = 2.0
 _STATED_WEIGHS: Final = 5.0
 _NAMED_FIRST: Final = 0.3
+_CRAFT_STATED: Final = 4.0
 _CRAFT_NAMED: Final = 1.0
 _CRAFT_LIKELIER: Final = 0.3
 _UNSURE: Final = 2
@@ -60,8 +61,8 @@ def weigh(
 
     The chance of a trade is the model's, times e to its share of all ``votes``, of the things ``named``, and of what
     the channel ``stated``, each share with a weight of its own; of several things the one named first counts a little
-    more, as it does to a dispatcher. Who writes here mostly wants a craft, most of all who names one of its things:
-    "out of scope" has to be so much the likelier.
+    more, as it does to a dispatcher. Who writes here mostly wants a craft, more so who names one of its things, most of
+    all who has chosen one on a form: "out of scope" has to be so much the likelier.
     """
     shares = [
         (weight / (sum(told.values()) + _UNSURE), told)
@@ -83,7 +84,7 @@ def weigh(
     if len(named) > 1 and (first := next(iter(named))) in scores:
         scores[first] += _NAMED_FIRST
     if OUT_OF_SCOPE in scores:
-        scores[OUT_OF_SCOPE] -= _CRAFT_NAMED if named else _CRAFT_LIKELIER
+        scores[OUT_OF_SCOPE] -= _CRAFT_STATED if stated else _CRAFT_NAMED if named else _CRAFT_LIKELIER
     ranked = sorted([(-score, trade) for trade, score in scores.items()])
     others = max(len(policy.trades) + 1 - len(scores), 0)
     whole = sum(map(math.exp, scores.values())) + rest * others
