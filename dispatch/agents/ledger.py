@@ -24,6 +24,7 @@ from dispatch.topics import DELIVERIES
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _PREFIX, _SUFFIX = "dispatch.delivery.", ".v1"
+_TRIED = "attempted"
 
 
 class Scribe:
@@ -37,7 +38,7 @@ class Scribe:
 
     def record(self, delivery: Delivery, lane: int, now: float) -> Record:
         """The record of a delivery as it stands; whole when it is planned or dropped unsent, brief afterwards."""
-        kind = delivery.state if delivery.state in FINAL else "attempted"
+        kind = delivery.state if delivery.state in FINAL else _TRIED
         whole = delivery.attempt == 0 and not delivery.sent_before
         data = {**_brief(delivery), **(_whole(delivery) if whole else {})}
         data = {name: value for name, value in data.items() if value not in (None, "", [], {}, ())}
@@ -110,14 +111,14 @@ class Folded:
         self._sequences = sequences
 
     def add(self, record: ConsumerRecord) -> None:
-        """The next record; one that is none of ours is passed over."""
+        """The next record; one that tells of no delivery, or of what this version does not know, is passed over."""
         headers = dict(record.headers)
         kind = headers.get("ce_type", b"").decode(errors="replace")
-        if not kind.startswith(_PREFIX):
+        state = kind.removeprefix(_PREFIX).removesuffix(_SUFFIX)
+        if not kind.startswith(_PREFIX) or (state != _TRIED and state not in FINAL):
             return
         data = _decode(record.value or b"{}")
         delivery_id = data["delivery_id"]
-        state = kind.removeprefix(_PREFIX).removesuffix(_SUFFIX)
         known = self.open.get(delivery_id)
         if state in FINAL:
             self.open.pop(delivery_id, None)

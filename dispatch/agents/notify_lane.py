@@ -118,9 +118,8 @@ class LaneBook:
 
     def mark(self, topics: str) -> Mark:
         """Where another owner could go on."""
-        ledger = next(iter(self.first.values()), self.ledger_end)
         floor = self.ledger_end if self.floor is None else self.floor
-        ledger = min(ledger, floor, self.ledger_end)
+        ledger = min(next(iter(self.first.values()), floor), floor)
         sequences = dict(self.marked)
         return Mark(position=self.position, ledger=ledger, end=self.ledger_end, sequences=sequences, topics=topics)
 

@@ -63,7 +63,7 @@ class Run:
         self.kills = kills
         self.killed: list[str] = []
         self.published = 0
-        self.let = 0
+        self.may_publish = 0
         self.ended: set[str] = set()
         self.rotated = 0
 
@@ -128,7 +128,7 @@ class Run:
             await producer.stop()
 
     async def _caught_up(self) -> bool:
-        return self.published < self.let and self.published - len(self.ended) < AHEAD
+        return self.published < self.may_publish and self.published - len(self.ended) < AHEAD
 
     async def _follow(self) -> None:
         """Watch the ledger for ends."""
@@ -153,13 +153,13 @@ class Run:
         plan.insert(len(plan) // 3, ("rotate", "1"))
         plan.insert(2 * len(plan) // 3, ("rotate", "2"))
         for number, (what, step) in enumerate(plan):
-            wanted, self.let = ((number + n) * len(self.events) // (len(plan) + 2) for n in (1, 2))
+            wanted, self.may_publish = ((number + n) * len(self.events) // (len(plan) + 2) for n in (1, 2))
             while self.published < wanted and not publishing.done():  # noqa: ASYNC110 -- polled like the rest
                 await asyncio.sleep(0.05)
             self.say(f"{number + 1}/{len(plan)} {what} {step} ({self.published} events, {self.heard} heard)")
             await self._ready()
             await {"kill": self._kill, "stop": self._stop, "rotate": self._rotate}[what](step)
-        self.let = len(self.events)
+        self.may_publish = len(self.events)
 
     @property
     def heard(self) -> int:

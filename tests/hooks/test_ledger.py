@@ -49,6 +49,13 @@ def test_tries_move_it_on_and_an_end_takes_it_out():
         assert (found.open, found.first, found.known) == ({}, {}, {one.id})
 
 
+def test_a_record_of_a_kind_that_is_not_known_is_passed_over():
+    found = Folded()
+    for kind in (b"dispatch.delivery.of-tomorrow.v1", b"dispatch.work-order.opened.v1", b""):
+        found.add(SimpleNamespace(headers=[("ce_type", kind)], value=b'{"lane":3}', offset=0))
+    assert (found.open, found.first, found.known) == ({}, {}, set())
+
+
 def test_a_plan_that_is_written_twice_is_one_and_after_its_end_none():
     one = made()
     assert folded(one, one).first == {one.id: 0}

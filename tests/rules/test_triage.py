@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from dispatch.config import load_config
 from dispatch.rules.state import Requirement
 from dispatch.rules.triage import classify
+from tests.support.models import tiny_model
 
 POLICY = load_config(Path(__file__).parents[2] / "config")
 
@@ -190,8 +191,15 @@ def test_an_urgency_hint_raises_and_lowers_only_where_words_are_silent():
 def test_planned_work_is_not_alarmed_by_its_own_words():
     judged = judge("季度检查：燃气泄漏与消防", kind="preventive", origin="preventive")
     assert judged.urgency == "normal"
-    assert judge("燃气泄漏，快来检查", kind="preventive", origin="preventive").urgency == "normal"
-    assert judge("燃气泄漏，快来检查", origin="reactive").urgency == "emergency"
+    assert judge("季度检查：燃气泄漏", origin="reactive").urgency == "emergency"
+
+
+def test_a_craft_that_was_chosen_on_a_form_is_asked_for_unless_the_text_is_far_from_it():
+    model = tiny_model("tiny", zorp={"out_of_scope": 1.2}, vorp={"out_of_scope": 3})
+    assert judge("zorp", model=model).out_of_scope
+    chosen = judge("zorp", model=model, trade_hint="plumbing")
+    assert (chosen.trade, chosen.source, chosen.needs_front_desk) == ("plumbing", "hint", False)
+    assert judge("vorp", model=model, trade_hint="plumbing").out_of_scope
 
 
 def test_a_letter_goes_to_the_desk_unless_it_is_an_emergency():
