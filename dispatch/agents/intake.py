@@ -6,7 +6,7 @@ people stay in the people store. Intake keeps no state between batches, so that 
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -97,6 +97,7 @@ class Intake:
         now = self.clock.now()
         drafts, out = self._parse(batch.records, now)
         self.steps("intake.read")
+        await self._follow(drafts)
         subjects, routes = await self._load(drafts)
         self.steps("intake.saved")
         out.extend(self._decide(drafts, subjects, routes))
@@ -160,6 +161,19 @@ class Intake:
         return wire.letter_record(letter, record.partition % self.dead_partitions)
 
     # load, decide ---------------------------------------------------------------------------------------
+
+    async def _follow(self, drafts: Sequence[Draft]) -> None:
+        """Letters about an order open where it is: only there is it known who had it, and who may not answer."""
+        letters = self.policies.latest.site.letters
+        about = [(draft, ref.split("-", 1)[0]) for draft in drafts if (ref := _about(draft, letters))]
+        if not about:
+            return
+        wanted = sorted({root for _, root in about})
+        routes = await patiently(partial(self.store.routes, self.tenant, wanted))
+        routes |= await self._come_back([one for one in wanted if one not in routes])
+        for draft, root in about:
+            if (route := routes.get(root)) is not None:
+                draft.proposed = f"{self._way(route)[0]}|n"
 
     async def _load(self, drafts: Sequence[Draft]) -> tuple[dict[str, str], dict[str, str]]:
         """The subject ids of the people named, and the routes in force: fixed now for what is new."""
@@ -239,6 +253,13 @@ class Intake:
         territory, _bar, urgency = route.partition("|")
         key = f"{self.tenant}:{territory}"
         return territory, COMMANDS_URGENT if urgency == "u" else COMMANDS, self.lane_of(key), key.encode()
+
+
+def _about(draft: Draft, letters: Container[str]) -> str | None:
+    """The order that a letter is about; None of what asks for work, or cannot wait."""
+    data = draft.data
+    is_letter = draft.report is not None and data["kind"] in letters and data["urgency"] != "emergency"
+    return data.get("about_ref") if is_letter else None
 
 
 def _time_of(draft: Draft, clock: Clock) -> str:

@@ -237,6 +237,29 @@ async def test_an_order_relocated_to_another_territory_moves_there_and_is_never_
     assert {one.data["forwarded_to"] for one in after} == {"south"}
 
 
+async def test_a_complaint_opens_where_the_order_is_that_it_is_about_whatever_place_it_names(client, uid):
+    order_id, (technician_id, _role), _request = await walk(client, until="complete")
+    said = {"text": "维修态度很差，敷衍了事，要求给个说法", "kind": "complaint", "about_ref": order_id}
+    await client.report(request_id=f"c-{uid}", area="south.s2", **said)
+    complaint = await client.event("work-order.opened", request=f"c-{uid}")
+    assert complaint.key == b"campus:north"
+    assert complaint.data["owner"] == {"kind": "role", "id": "quality_monitor"}
+    assert technician_id in complaint.data["parties"]
+    assert complaint.data["location"]["territory"] == "south"
+
+    await client.act("investigate", complaint.subject, (technician_id, "dispatcher"))
+    await client.act("investigate", complaint.subject, ("q1", "quality_monitor"))
+    taken = await client.event("work-order.updated", of=complaint.subject)
+    assert taken.data["owner"] == {"kind": "person", "id": "q1"}
+
+
+async def test_a_complaint_about_an_order_that_nobody_knows_opens_at_the_place_it_names(client, uid):
+    said = {"text": "保洁态度很差，投诉", "kind": "complaint", "about_ref": f"wo{uid}"}
+    await client.report(request_id=f"c-{uid}", area="south.s2", **said)
+    opened = await client.event("work-order.opened", request=f"c-{uid}")
+    assert (opened.key, opened.data.get("parties")) == (b"campus:south", None)
+
+
 # stopping -----------------------------------------------------------------------------------------------------
 
 
