@@ -31,9 +31,9 @@ _ACCOUNT = (
 _CONTACT = re.compile(
     rf"(?:{_BASE})(?:{_BEFORE_EXTENSION}\d{{1,6}}(?!\d))?|[\w.+-]{{1,64}}@[\w-]+\.[\w.-]+|{_SPOKEN.pattern}|{_SHORT}|{_ACCOUNT}"
 )
-_MAYBE_A_CONTACT = re.compile(
-    r"\d{3}[ -]?\d{3}|\d{4}|[幺一][三四五六七八九][零〇幺一二三四五六七八九]"
-    "|微信|薇信|分机|内线|[Ww]e[Cc]hat|WECHAT|[Ww]eixin|[VvWw][Xx]|[Qq][Qq]|[Ee]xt"
+_MAYBE_A_CONTACT = re.compile(  # begins with one set of characters, between which the search need not stop
+    r"[\d幺一微薇分内WwVvQqEe](?:(?<=\d)(?:\d{3}|\d\d[ -]\d{3})|(?<=[幺一])[三四五六七八九][零〇幺一二三四五六七八九]"
+    "|(?<=[微薇])信|(?<=分)机|(?<=内)线|(?<=[Ww])(?:e[Cc]hat|eixin|[Xx])|(?<=W)ECHAT|(?<=[Vv])[Xx]|(?<=[Qq])[Qq]|(?<=[Ee])xt)"
 )
 _BETWEEN_DIGITS = re.compile(r"[ .()-]")
 _SPOKEN_DIGITS = str.maketrans("零〇幺一二三四五六七八九", "001123456789")

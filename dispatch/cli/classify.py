@@ -10,10 +10,8 @@ import click
 import msgspec
 
 from dispatch.cli.classify_file import classify_file
-from dispatch.cli.compare import compare_models
-from dispatch.cli.connections import clock_of
 from dispatch.cli.group import make_command
-from dispatch.cli.moments import local, span
+from dispatch.cli.moments import clock_of, local, span
 from dispatch.cli.options import as_json, with_settings
 from dispatch.cli.output import print_facts, print_json, print_rows
 from dispatch.config import load_config, load_model
@@ -88,6 +86,8 @@ def command(
     policy = load_config(settings.config)
     known = {name: said.pop(name) for name in _PLACE}
     if pair is not None:
+        from dispatch.cli.compare import compare_models  # noqa: PLC0415 -- reads logs, which takes long to import
+
         compare_models(settings, policy, pair, source, said, sample=sample, as_json=as_json)
         return
     model = load_model(settings.triage_model)

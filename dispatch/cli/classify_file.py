@@ -1,15 +1,15 @@
 """``dispatch classify --in FILE --out FILE``: the reports of one table, judged into another."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from dispatch.cli.group import CommandError
 from dispatch.rules.faults import Asked, Faults, told_apart
-from dispatch.rules.location import locate
+from dispatch.rules.location import Place, locate
 from dispatch.rules.policy import Policy
-from dispatch.rules.triage import Classification, classify
+from dispatch.rules.triage import Classification, classify, hear
 from dispatch.rules.triage_model import OUT_OF_SCOPE, Model
 
 COLUMNS: Final = (
@@ -18,6 +18,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 _NEEDED: Final = ("id", "text")
 _WORTH_SAYING: Final = 50  # thousandths
+_BATCH: Final = 256
 _CELL_LIMIT: Final = 16 * 1024 * 1024
 
 
@@ -36,12 +37,8 @@ def classify_file(
         OSError: if a file cannot be read or written.
     """
     read = read_table(source)
-    verdicts = [classify(policy, text=row["text"] or "", model=model, **said) for row in read]
-    asked = [Asked(policy, row["text"] or "", verdict) for row, verdict in zip(read, verdicts, strict=True)]
-    rows = [
-        _judged(policy, row, place, verdict, faults)
-        for row, verdict, faults in zip(read, verdicts, told_apart(asked, model), strict=True)
-    ]
+    batches = (read[at : at + _BATCH] for at in range(0, len(read), _BATCH))
+    rows = [row for batch in batches for row in _judged(policy, model, batch, place, said)]
     with target.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, COLUMNS)
         table.writeheader()
@@ -69,13 +66,28 @@ def read_table(source: Path) -> list[dict[str, str | None]]:
 
 
 def _judged(
-    policy: Policy, row: Mapping[str, str | None], place: Mapping[str, Any], verdict: Classification, faults: Faults
-) -> dict[str, object]:
-    where = locate(policy, place, row["text"] or "")
+    policy: Policy,
+    model: Model,
+    read: Sequence[Mapping[str, str | None]],
+    place: Mapping[str, Any],
+    said: Mapping[str, Any],
+) -> Iterator[dict[str, object]]:
+    """The verdicts on some rows, which the model hears together: that is several times faster."""
+    texts = [row["text"] or "" for row in read]
+    verdicts = [
+        classify(policy, text=text, heard=heard, model=model, **said)
+        for text, heard in zip(texts, hear(texts, model), strict=True)
+    ]
+    asked = [Asked(policy, text, verdict) for text, verdict in zip(texts, verdicts, strict=True)]
+    for row, text, verdict, faults in zip(read, texts, verdicts, told_apart(asked, model), strict=True):
+        yield _row(row["id"] or "", verdict, faults, locate(policy, place, text))
+
+
+def _row(row_id: str, verdict: Classification, faults: Faults, where: Place) -> dict[str, object]:
     if faults.parts and verdict.trade is None:
         verdict = faults.parts[0].verdict  # of two that compete nobody can say which; told apart they are known
     return {
-        "id": row["id"] or "",
+        "id": row_id,
         "kind": verdict.kind,
         "trade": OUT_OF_SCOPE if verdict.out_of_scope else verdict.trade or "",
         "urgency": verdict.urgency,

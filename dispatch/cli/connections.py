@@ -32,7 +32,6 @@ from dispatch.errors import ConfigError, LaneError
 from dispatch.rules.policy import Policy, load_policy_json
 from dispatch.settings import Settings
 from dispatch.stores.redis import UNREACHABLE, RedisStore, connect
-from dispatch.timing import Clock, make_clock
 from dispatch.topics import MAX_MESSAGE_BYTES, POLICIES, TOPICS
 
 T = TypeVar("T")
@@ -244,14 +243,6 @@ async def send(settings: Settings, messages: Sequence[Message]) -> list[RecordMe
         raise KafkaTimeoutError from None
     finally:
         await producer.stop()
-
-
-def clock_of(settings: Settings) -> Clock:
-    """The clock of the settings. Raises ConfigError that says how it is written."""
-    try:
-        return make_clock(settings.clock)
-    except ValueError as error:
-        raise ConfigError("environment", None, f"DISPATCH_CLOCK: {error}") from None
 
 
 async def tenant_of(settings: Settings) -> str:

@@ -16,8 +16,9 @@ from msgspec.structs import replace
 from dispatch.agents.joining import Joiner
 from dispatch.agents.lanes import key_of
 from dispatch.agents.log_reader import read_to_end
-from dispatch.cli.connections import clock_of, lane_of, partitions_of, policies, redis_store, run
+from dispatch.cli.connections import lane_of, partitions_of, policies, redis_store, run
 from dispatch.cli.group import FOUND, CommandError, epilog
+from dispatch.cli.moments import clock_of
 from dispatch.cli.options import as_json, with_settings
 from dispatch.cli.output import print_facts, print_json, print_json_lines, print_rows
 from dispatch.config import load_config, load_hooks

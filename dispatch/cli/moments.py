@@ -6,9 +6,21 @@ from typing import Final
 
 import click
 
+from dispatch.errors import ConfigError
+from dispatch.settings import Settings
+from dispatch.timing import Clock, make_clock
+
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _GIVEN: Final = re.compile(r"^(\d+)\s*(s|m|min|h|d)$")
 _GIVEN_S: Final = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
+
+
+def clock_of(settings: Settings) -> Clock:
+    """The clock of the settings. Raises ConfigError that says how it is written."""
+    try:
+        return make_clock(settings.clock)
+    except ValueError as error:
+        raise ConfigError("environment", None, f"DISPATCH_CLOCK: {error}") from None
 
 
 def span(seconds: float) -> str:

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import click
 import msgspec
 
-from dispatch.cli.connections import Policies, clock_of, policies, redis_store, run
+from dispatch.cli.connections import Policies, policies, redis_store, run
 from dispatch.cli.group import CommandError, make_command
 from dispatch.cli.history import History, Search, Told
-from dispatch.cli.moments import left, local, span
+from dispatch.cli.moments import clock_of, left, local, span
 from dispatch.cli.options import as_json, with_settings
 from dispatch.cli.orders import place_of
 from dispatch.cli.output import print_facts, print_json, print_rows

@@ -6,9 +6,9 @@ from typing import Any, Final
 import click
 import msgspec
 
-from dispatch.cli.connections import clock_of, policies, redis_store, run
+from dispatch.cli.connections import policies, redis_store, run
 from dispatch.cli.group import CommandError, make_command
-from dispatch.cli.moments import left, span
+from dispatch.cli.moments import clock_of, left, span
 from dispatch.cli.options import as_json, with_settings
 from dispatch.cli.output import print_json_lines, print_rows
 from dispatch.rules.policy import Policy

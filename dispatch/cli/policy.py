@@ -9,7 +9,6 @@ import click
 from dispatch.cli.connections import (
     Message,
     Policies,
-    clock_of,
     partitions_of,
     policies,
     redis_store,
@@ -17,6 +16,7 @@ from dispatch.cli.connections import (
     send,
 )
 from dispatch.cli.group import FOUND, CommandError, epilog
+from dispatch.cli.moments import clock_of
 from dispatch.cli.options import as_json, with_settings
 from dispatch.cli.output import print_facts, print_json, print_rows, say
 from dispatch.config import load_config

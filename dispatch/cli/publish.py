@@ -6,10 +6,11 @@ from typing import Any, BinaryIO
 import click
 from aiokafka.structs import RecordMetadata
 
-from dispatch.cli.connections import Message, clock_of, run, send, tenant_of
+from dispatch.cli.connections import Message, run, send, tenant_of
 from dispatch.cli.envelopes import HEADERS, Line, read_lines
 from dispatch.cli.group import FOUND, make_command
 from dispatch.cli.hearing import Heard, Listener, Sent
+from dispatch.cli.moments import clock_of
 from dispatch.cli.options import as_json, with_settings
 from dispatch.cli.output import print_json_lines, print_rows, say
 from dispatch.errors import Rejected

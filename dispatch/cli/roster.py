@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from dispatch.cli.connections import Message, clock_of, run, send
+from dispatch.cli.connections import Message, run, send
 from dispatch.cli.envelopes import HEADERS, envelope
 from dispatch.cli.group import epilog
+from dispatch.cli.moments import clock_of
 from dispatch.cli.options import as_json, with_settings
 from dispatch.cli.output import print_facts, print_json, print_json_lines, to_json
 from dispatch.config import ROSTER_FILE, load_config, load_roster

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import click
 import msgspec
 
-from dispatch.cli.connections import clock_of, lane_of, partitions_of, policies, redis_store, run
+from dispatch.cli.connections import lane_of, partitions_of, policies, redis_store, run
 from dispatch.cli.group import FOUND, make_command
 from dispatch.cli.groups import Group, groups
-from dispatch.cli.moments import local, span
+from dispatch.cli.moments import clock_of, local, span
 from dispatch.cli.options import as_json, with_settings
 from dispatch.cli.output import print_json, print_rows, say
 from dispatch.rules.state import moment_of, text_of

@@ -12,8 +12,9 @@ import click
 from dispatch import log
 from dispatch.agents.hosting import HostApp
 from dispatch.app import create_app
-from dispatch.cli.connections import ask_kafka, ask_redis, clock_of
+from dispatch.cli.connections import ask_kafka, ask_redis
 from dispatch.cli.group import FOUND, make_command
+from dispatch.cli.moments import clock_of
 from dispatch.cli.options import with_settings
 from dispatch.cli.output import to_json
 from dispatch.config import ADVICE_FILE, HOOKS_FILE, load_advice, load_config, load_hooks, load_model
