@@ -107,7 +107,7 @@ def figures(judged: Sequence[Judged]) -> dict[str, object]:
 
 def hard_negatives(judged: Sequence[Judged]) -> dict[str, object]:
     """Calm texts that sound like alarms: the share of them that alarmed."""
-    plain = {"paraphrase", "emergency", "out_of_scope"}
+    plain = {"paraphrase", "emergency", "out_of_scope", "plain"}
     found = alarms([each for each in judged if each[0].phenomenon not in plain])
     return {"n": found["calm"], "false_alarms": found["false_alarms"]}
 

@@ -33,8 +33,9 @@ class Lexicon(Part):
     ``trades`` are the things a trade looks after; ``symptoms`` are what may be wrong with many a thing, and
     weigh half: in "the dishwasher leaks" the leak is a symptom, and the dishwasher decides. ``neutral`` words
     point nowhere, and hide the shorter words inside them: 门口 is no 门. ``site`` are the site's own words: what
-    they say of a trade is final, whatever the model of triage thinks. ``tasks`` are kinds of work that only people
-    with certificates of their own may do, by the hazard: height, hot work, confined space.
+    they say of a trade is final, whatever the model of triage thinks; so is what ``site_urgency`` says of how much
+    it presses, where ``urgency`` only adds to what the model makes of the text. ``tasks`` are kinds of work that
+    only people with certificates of their own may do, by the hazard: height, hot work, confined space.
     """
 
     trades: dict[Name, Words]
@@ -42,6 +43,7 @@ class Lexicon(Part):
     symptoms: dict[Name, Words] = Field(default_factory=dict)
     neutral: Words = Words()
     urgency: dict[Urgency, Words] = Field(default_factory=dict)
+    site_urgency: dict[Urgency, Words] = Field(default_factory=dict)
     emergencies: dict[Name, EmergencyWords] = Field(default_factory=dict)
     tasks: dict[Name, TaskWords] = Field(default_factory=dict)
     negations: Words = Words()

@@ -14,7 +14,17 @@ import msgspec
 from dispatch.models.policy_base import URGENCIES
 from dispatch.rules.policy import Policy
 from dispatch.rules.state import Requirement
-from dispatch.rules.triage_blend import Weighed, felt_trade, heard_kind, is_calm, is_denied, is_felt, site_trade, weigh
+from dispatch.rules.triage_blend import (
+    Weighed,
+    felt_trade,
+    heard_kind,
+    heard_urgency,
+    is_calm,
+    is_denied,
+    is_felt,
+    site_trade,
+    weigh,
+)
 from dispatch.rules.triage_model import Model, Prediction, shipped
 from dispatch.rules.words import Hit, WordIndex, fold
 
@@ -33,7 +43,6 @@ _EVIDENCE_LIMIT = 12
 _QUOTE_LIMIT = 40
 _CERTAIN = 1000
 _ALARM_CONFIDENCE = 950
-_MODEL_URGENCY = {"emergency": "urgent"}  # what is an emergency is asked for itself
 
 Source = Literal["lexicon", "hint", "category", "model", "none"]
 
@@ -268,31 +277,38 @@ def _urgency(
     heard: Prediction | None,
     evidence: list[str],
 ) -> str:
-    """A hazard decides; else the most urgent of words, hint and reach; else the model.
+    """A hazard decides; else the site's own words; else the most urgent of hint, reach, and what words and model say.
 
     The model reads pieces and not who denies what: a text that denies an emergency is normal if no word says more.
     """
     if any(each in known for each in hazards):
         return "emergency"
-    said = [
-        (mark.name, hit.word.text)
-        for hit in alarms
-        for mark in hit.word.marks
-        if mark.kind == "urgency" and not hit.negated
-    ]
-    if hint in URGENCIES:
-        said.append((str(hint), "hint"))
+    words, ours = _said(alarms, "urgency"), _said(alarms, "site_urgency")
+    told = [(str(hint), "hint")] if hint in URGENCIES else []
     if hazards:
-        said.append(("urgent", "hazard"))
+        told.append(("urgent", "hazard"))
     if impact in _WIDE_IMPACTS:
-        said.append(("urgent", "impact"))
-    if not said:
-        if heard is None or is_denied(alarms):
-            return "normal"
-        return _MODEL_URGENCY.get(heard.urgency, heard.urgency)
-    urgency, _ = min(said, key=lambda each: URGENCIES.index(each[0]))
+        told.append(("urgent", "impact"))
+    said = ours or words + told
+    if heard is not None and not ours and (words or not (told or is_denied(alarms))):
+        level = heard_urgency(heard, _most(words))
+        urgency = _most([*told, (level, "")]) or level
+    else:
+        urgency = _most(said) or "normal"
     evidence += [f"{word}→{name}" for name, word in said if name == urgency]
     return urgency
+
+
+def _said(alarms: Sequence[Hit], kind: str) -> list[tuple[str, str]]:
+    """What the words of a kind say that are not denied, and these words."""
+    return [
+        (mark.name, hit.word.text) for hit in alarms if not hit.negated for mark in hit.word.marks if mark.kind == kind
+    ]
+
+
+def _most(said: Sequence[tuple[str, str]]) -> str | None:
+    """The most urgent of what is said."""
+    return min((name for name, _ in said), key=URGENCIES.index, default=None)
 
 
 def _trade_for(policy: Policy, hazards: tuple[str, ...]) -> str | None:

@@ -26,12 +26,15 @@ class FeatureIndex:
 
     def __init__(self, names: Iterable[str]) -> None:
         """Index ``names``, each of which may stand there once."""
-        numbered = list(enumerate(names, start=1))
-        pieces = sorted([(_key(name), number) for number, name in numbered if _is_piece(name)])
-        self._words = {name: number for number, name in numbered if not _is_piece(name)}
+        listed = list(names)
+        keys = _keys(listed)
+        numbers = np.arange(1, len(listed) + 1, dtype=np.int64)
+        is_piece = keys > 0
+        self._words = {listed[at]: at + 1 for at in np.flatnonzero(~is_piece).tolist()}
+        order = np.argsort(keys[is_piece])
         # Above all keys stands one that no piece has, so that every search ends at a place that there is.
-        self._keys = np.array([*(key for key, _ in pieces), _NO_PIECE], np.uint64)
-        self._numbers = np.array([*(number for _, number in pieces), 0], np.int64)
+        self._keys = np.append(keys[is_piece][order], np.uint64(_NO_PIECE))
+        self._numbers = np.append(numbers[is_piece][order], 0)
 
     def known(self, folded: Sequence[str]) -> tuple[Numbers, Numbers]:
         """The numbers of the features of each text, one text after another, and where each begins.
@@ -75,12 +78,16 @@ class FeatureIndex:
         return found
 
 
-def _is_piece(name: str) -> bool:
-    return 0 < len(name) <= LONGEST and all(ZH <= each <= ZH_LAST for each in name)
-
-
-def _key(piece: str) -> int:
-    key = 0
-    for each in piece:
-        key = key << int(_BITS_EACH) | ord(each)
-    return key
+def _keys(names: Sequence[str]) -> NDArray[np.uint64]:
+    """The key of each name that is a piece, 0 of all others; character by character of all names at once."""
+    lengths = np.array([len(name) for name in names], np.intp)
+    codes = np.frombuffer("".join([*names, "\0" * LONGEST]).encode("utf-32-le", "surrogatepass"), np.uint32)
+    starts = np.cumsum(lengths) - lengths
+    keys = np.zeros(len(names), np.uint64)
+    is_piece = (lengths > 0) & (lengths <= LONGEST)
+    for place in range(LONGEST):
+        code = codes[starts + np.minimum(place, lengths)]
+        has = lengths > place
+        is_piece &= ~has | ((code >= _FIRST) & (code <= _LAST))
+        keys = np.where(has, (keys << _BITS_EACH) | code, keys)
+    return np.where(is_piece, keys, np.uint64(0))

@@ -26,6 +26,8 @@ FORMAT: Final = 3
 FILE: Final = "triage_model.bin"
 OUT_OF_SCOPE: Final = "out_of_scope"
 CALM: Final = "calm"
+PRESSING: Final = ("urgent", "normal", "low")
+"""The urgencies that are asked for; what is an emergency is asked for by its hazard."""
 _SUM_LENGTH: Final = 32
 _REASONS: Final = 4
 _LOOKED_AT: Final = 12
@@ -73,6 +75,7 @@ class Prediction(msgspec.Struct, frozen=True):
     """What the model makes of a text. ``probability`` is calibrated.
 
     ``alarm`` is by how much its likeliest hazard scores above calm: the higher, the likelier something is the matter.
+    ``pressing`` is what speaks for each of :data:`PRESSING`: what sounds like an emergency is urgent at least.
 
     ``kind_margin`` is by how much the kind is likelier than a repair; ``known`` is how many of the text's features
     the model knows. ``batch`` and ``place`` (its place there) are for :meth:`Model.reasons`.
@@ -84,7 +87,7 @@ class Prediction(msgspec.Struct, frozen=True):
     second_probability: float
     alarm: float
     hazard: str
-    urgency: str
+    pressing: list[float]
     kind: str
     kind_margin: float
     known: int
@@ -133,15 +136,20 @@ class Model:
             self._parts[name] = slice(at, at + len(document.answers[name]))
             at += len(document.answers[name])
         self._calm = document.answers["hazard"].index(CALM)
+        # What sounds like an emergency presses like what is urgent. A small corpus need not have all levels.
+        pressing = {"emergency": 0} | {name: at for at, name in enumerate(PRESSING)}
+        self._pressing = [(pressing[name], at) for at, name in enumerate(document.answers["urgency"])]
         self._repair = document.answers["kind"].index("repair")
         no_gram, no_word = len(self._grams.names), len(self._words.names)
-        word_at = {name: number for number, name in enumerate(self._words.names)}
         grams = set(self._grams.names)
         names = [*self._grams.names, *(name for name in self._words.names if name not in grams)]
         self._names = ["", *names]
         self._index = FeatureIndex(names)
-        self._gram_of = np.array([no_gram, *(min(number, no_gram) for number in range(len(names)))], np.intp)
-        self._word_of = np.array([no_word, *(word_at.get(name, no_word) for name in names)], np.intp)
+        self._gram_of = np.minimum(np.arange(-1, len(names)), no_gram)
+        self._gram_of[0] = no_gram
+        number_of = dict(zip(self._names, range(len(self._names)), strict=True))
+        self._word_of = np.full(len(self._names), no_word)
+        self._word_of[[number_of[name] for name in self._words.names]] = np.arange(no_word)
 
     @property
     def hazards(self) -> tuple[str, ...]:
@@ -186,9 +194,14 @@ class Model:
         calm = hazards[:, self._calm].copy()
         hazards[:, self._calm] = -np.inf
         yield (hazards.max(1) - calm).tolist()
-        for question in ("hazard", "urgency", "kind"):
-            names = answers[question]
-            yield [names[at] for at in scores[:, parts[question]].argmax(1).tolist()]
+        names = answers["hazard"]
+        yield [names[at] for at in hazards.argmax(1).tolist()]
+        levels, pressing = scores[:, parts["urgency"]], np.full((len(scores), len(PRESSING)), -np.inf, np.float32)
+        for to, at in self._pressing:
+            np.maximum(pressing[:, to], levels[:, at], out=pressing[:, to])
+        yield pressing.tolist()
+        names = answers["kind"]
+        yield [names[at] for at in scores[:, parts["kind"]].argmax(1).tolist()]
         kinds = scores[:, parts["kind"]]
         yield (kinds.max(1) - kinds[:, self._repair]).tolist()
 

@@ -46,7 +46,7 @@ _NEAR_ZH, _NEAR_EN = 16, 5
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What a word points to: ``kind`` is site, trade, symptom, emergency, urgency or task; ``name`` is which."""
+    """What a word points to: ``kind`` is site, trade, symptom, emergency, urgency, site_urgency or task."""
 
     kind: str
     name: str
@@ -108,6 +108,7 @@ class WordIndex:
             (words, Mark("emergency", name)) for name, words in lexicon.emergencies.items()
         ]
         alarms += [(words, Mark("urgency", name)) for name, words in lexicon.urgency.items()]
+        alarms += [(words, Mark("site_urgency", name)) for name, words in lexicon.site_urgency.items()]
         alarms += [(words, Mark("task", name)) for name, words in lexicon.tasks.items()]
         self._forms = _forms([*(words for words, _ in things), *(words for words, _ in alarms)])
         self._zh = _table(_zh(things), _zh(alarms))

@@ -28,9 +28,9 @@ def pieces(text):
 
 
 def test_there_are_enough_of_them():
-    assert len(CORES) >= 34_000
-    assert len(HELD_OUT) >= 380
-    assert sum(core.phenomenon == "paraphrase" for core in HELD_OUT) >= 230
+    assert len(CORES) >= 72_000
+    assert len(HELD_OUT) >= 770
+    assert sum(core.phenomenon == "paraphrase" for core in HELD_OUT) >= 250
     assert sum("\u4e00" <= char <= "\u9fff" for core in CORES for char in core.text[:1]) > len(CORES) / 3
 
 

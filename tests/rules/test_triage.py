@@ -202,6 +202,24 @@ def test_a_craft_that_was_chosen_on_a_form_is_asked_for_unless_the_text_is_far_f
     assert judge("vorp", model=model, trade_hint="plumbing").out_of_scope
 
 
+def test_a_word_of_urgency_tips_the_scales_and_yields_to_a_text_that_says_otherwise():
+    model = tiny_model("tiny", zorp={"urgent": 9}, vorp={"low": 0.6})
+    assert judge("vorp", model=model).urgency == "normal"
+    assert judge("vorp when you have time", model=model).urgency == "low"
+    assert judge("zorp when you have time", model=model).urgency == "urgent"
+    assert judge("vorp when you have time", model=model, urgency_hint="urgent").urgency == "urgent"
+
+
+def test_without_a_word_what_the_channel_says_of_urgency_stands_before_the_model():
+    model = tiny_model("tiny", zorp={"urgent": 9})
+    assert [judge("zorp", model=model, urgency_hint=each).urgency for each in (None, "low")] == ["urgent", "low"]
+
+
+def test_what_sounds_like_an_emergency_and_names_no_hazard_is_urgent():
+    model = tiny_model("tiny", zorp={"emergency": 9})
+    assert judge("zorp", model=model).urgency == "urgent"
+
+
 def test_a_letter_goes_to_the_desk_unless_it_is_an_emergency():
     assert judge("师傅修空调态度差", kind="complaint").needs_front_desk
     assert judge("投诉：有煤气味没人管", kind="complaint").trade == "gas"

@@ -86,6 +86,22 @@ def test_the_sites_own_words_are_final():
         assert (judged.trade, judged.source, judged.confidence_permille) == ("network", "lexicon", 1000)
 
 
+def test_the_sites_own_words_of_urgency_are_final_but_for_emergencies():
+    document = POLICY.document
+    words = {"urgent": Words(zh=("蓝盒子",), en=("blue box",)), "low": Words(zh=("备用间",), en=("spare room",))}
+    lexicon = document.lexicon.model_copy(update={"site_urgency": words})
+    policy = compile_policy(document.model_copy(update={"lexicon": lexicon}))
+
+    def urgency(text, **said):
+        return classify(policy, text=text, **said).urgency
+
+    assert urgency("the blue box squeaks a little, no rush") == "urgent"
+    assert urgency("备用间整间停电了") == "low"
+    assert urgency("spare room has no power", urgency_hint="urgent") == "low"
+    assert urgency("备用间着火了") == "emergency"
+    assert urgency("不是备用间，整间停电了") == "urgent"
+
+
 def test_what_no_craft_is_for_is_told_apart_from_what_nobody_can_place():
     judged = classify(POLICY, text="请问食堂的饭菜什么时候降价")
     assert judged.trade is None
