@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from dispatch.embedded import embedded
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is slow, and no rule is wrong for that
+settings.load_profile("untimed")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,21 +11,19 @@ from typing import Literal
 
 import msgspec
 
-from dispatch.models.policy_base import URGENCIES
 from dispatch.rules.policy import Policy
 from dispatch.rules.state import Requirement
 from dispatch.rules.triage_blend import (
     Weighed,
     felt_trade,
     heard_kind,
-    heard_urgency,
     is_calm,
-    is_denied,
     is_felt,
     site_trade,
     weigh,
 )
 from dispatch.rules.triage_model import Model, Prediction, shipped
+from dispatch.rules.triage_urgency import urgency_of
 from dispatch.rules.words import Hit, WordIndex, fold
 
 LEXICON_VERSION = "lexicon-1"
@@ -35,7 +33,6 @@ LETTER_KINDS = frozenset({"complaint", "suggestion", "inquiry"})
 """Kinds that ask for an answer and not for a craftsman: the front desk gives them a trade, or none."""
 
 _PLANNED_ORIGINS = frozenset({"preventive", "campaign"})
-_WIDE_IMPACTS = frozenset({"building", "campus"})
 _HINT_WEIGHT = 12
 _CATEGORY_WEIGHT = 16
 _UNSURE = 2
@@ -161,7 +158,7 @@ def classify(
     urgency = "emergency"
     if not dangers:
         alarming = tuple(each for each in hazards if each not in policy.document.lexicon.tasks)
-        urgency = _urgency(index.hazards, alarms, alarming, urgency_hint, impact, said, evidence)
+        urgency = urgency_of(index.hazards, alarms, alarming, urgency_hint, impact, said, evidence)
     trade, confidence, alarmed_by = found.trade, found.confidence_permille, _alarmed_by(dangers, urgency, felt=felt)
     if emergency is not None:
         trade, confidence, source = emergency, max(confidence, _ALARM_CONFIDENCE), alarmed_by
@@ -266,49 +263,6 @@ def _emergency(policy: Policy, alarms: Sequence[Hit], evidence: list[str]) -> tu
     if not found:
         return None, ()
     return words[min(found)[2]].trade, tuple(dict.fromkeys(words[name].hazard for _, _, name in found))
-
-
-def _urgency(
-    known: frozenset[str],
-    alarms: list[Hit],
-    hazards: tuple[str, ...],
-    hint: str | None,
-    impact: str | None,
-    heard: Prediction | None,
-    evidence: list[str],
-) -> str:
-    """A hazard decides; else the site's own words; else the most urgent of hint, reach, and what words and model say.
-
-    The model reads pieces and not who denies what: a text that denies an emergency is normal if no word says more.
-    """
-    if any(each in known for each in hazards):
-        return "emergency"
-    words, ours = _said(alarms, "urgency"), _said(alarms, "site_urgency")
-    told = [(str(hint), "hint")] if hint in URGENCIES else []
-    if hazards:
-        told.append(("urgent", "hazard"))
-    if impact in _WIDE_IMPACTS:
-        told.append(("urgent", "impact"))
-    said = ours or words + told
-    if heard is not None and not ours and (words or not (told or is_denied(alarms))):
-        level = heard_urgency(heard, _most(words))
-        urgency = _most([*told, (level, "")]) or level
-    else:
-        urgency = _most(said) or "normal"
-    evidence += [f"{word}→{name}" for name, word in said if name == urgency]
-    return urgency
-
-
-def _said(alarms: Sequence[Hit], kind: str) -> list[tuple[str, str]]:
-    """What the words of a kind say that are not denied, and these words."""
-    return [
-        (mark.name, hit.word.text) for hit in alarms if not hit.negated for mark in hit.word.marks if mark.kind == kind
-    ]
-
-
-def _most(said: Sequence[tuple[str, str]]) -> str | None:
-    """The most urgent of what is said."""
-    return min((name for name, _ in said), key=URGENCIES.index, default=None)
 
 
 def _trade_for(policy: Policy, hazards: tuple[str, ...]) -> str | None:

@@ -4,7 +4,7 @@
 |---|---|---|---|
 | trade | the site's own words | what words, form and channel point to, weighed with the model | the front desk |
 | emergency | the lexicon's words, not denied, unless the model is sure that all is well | the model | none |
-| urgency | hazards, words, hints, reach | the model, unless an emergency is denied | normal |
+| urgency | hazards, the site's own words | hints, reach, words with the model | the model, unless danger is denied |
 | kind | what the channel says, if it says more than repair | repair, if a craft is found | the model |
 """
 
@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from dispatch.rules.policy import Policy
-from dispatch.rules.triage_model import OUT_OF_SCOPE, PRESSING, Prediction
+from dispatch.rules.triage_model import OUT_OF_SCOPE, Prediction
 from dispatch.rules.words import Hit
 
 CALM_BELOW: Final = -0.9
@@ -40,7 +40,6 @@ _NAMED_FIRST: Final = 0.3
 _CRAFT_STATED: Final = 4.0
 _CRAFT_NAMED: Final = 1.0
 _CRAFT_LIKELIER: Final = 0.3
-_WORD_PRESSES: Final = 0.6
 _UNSURE: Final = 2
 _LEAST: Final = 1e-4
 _CERTAIN: Final = 1000
@@ -105,16 +104,6 @@ def site_trade(things: Sequence[Hit]) -> str | None:
 def heard_kind(heard: Prediction, trade: str | None) -> str:
     """The kind that the words suggest. A fault that a craft is found for is a repair, however angry its letter."""
     return heard.kind if trade is None or heard.kind_margin > CRAFT_IN_A_LETTER else "repair"
-
-
-def heard_urgency(heard: Prediction, word: str | None) -> str:
-    """How much a text presses. What a word of the lexicon says of it counts for much, and yields to all the others."""
-    if word == "emergency":
-        return word
-    speaks = dict(zip(PRESSING, heard.pressing, strict=True))
-    if word:
-        speaks[word] += _WORD_PRESSES
-    return max(speaks, key=speaks.__getitem__)
 
 
 def is_calm(heard: Prediction) -> bool:

@@ -121,7 +121,7 @@ def weighted_cost(jobs, totals, combination):
     return total
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(worlds(orders=4, technicians=3))
 def test_the_served_set_is_the_lexicographically_best_and_its_cost_the_least(world):
     jobs, pool = world
@@ -143,7 +143,7 @@ def test_the_served_set_is_the_lexicographically_best_and_its_cost_the_least(wor
     assert sum(each.total * urgency[each.order_id] for each in result.given) == min(costs)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(worlds(orders=8, technicians=6, crews=3))
 def test_nobody_gets_more_than_fits_or_the_same_order_twice(world):
     jobs, pool = world
@@ -158,7 +158,7 @@ def test_nobody_gets_more_than_fits_or_the_same_order_twice(world):
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(worlds(orders=8, technicians=6), st.randoms(use_true_random=False))
 def test_the_order_of_the_inputs_changes_nothing(world, shuffler: Random):
     jobs, pool = world
@@ -168,7 +168,7 @@ def test_the_order_of_the_inputs_changes_nothing(world, shuffler: Random):
     assert play(jobs, pool) == before
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(worlds(orders=8, technicians=6), st.builds(Weights, travel=st.integers(0, 99), load=st.integers(0, 99)))
 def test_totals_are_weighted_sums_and_candidates_and_exclusions_add_up(world, weights):
     jobs, pool = world
@@ -188,7 +188,7 @@ def test_totals_are_weighted_sums_and_candidates_and_exclusions_add_up(world, we
     assert {each.order_id for each in result.evaluations} == {job.id for job in jobs}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_the_solver_serves_and_costs_like_brute_force_even_with_many_gates(data):
     people = data.draw(st.integers(1, 4))

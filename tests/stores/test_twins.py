@@ -168,7 +168,6 @@ def test_both_stores_answer_alike_whatever_is_done_to_them(servers):
         settings=settings(
             max_examples=15,
             stateful_step_count=20,
-            deadline=None,
             derandomize=True,
             phases=[Phase.generate],  # shrinking against a real server takes minutes
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
