@@ -33,6 +33,12 @@ CRAFT_IN_A_LETTER: Final = 0.8
 SURE_PERMILLE: Final = 300
 """Below this certainty the front desk is asked."""
 
+SURE_OF_FEW_PERMILLE: Final = 550
+"""The same of a text with few features and no word of the lexicon: 东西坏了 or "please fix it" lean by chance."""
+
+FEW: Final = 12
+"""Below this number of features that the model knows a text says little."""
+
 _WORDS_WEIGH: Final = 0.5
 _THINGS_WEIGH: Final = 2.0
 _STATED_WEIGHS: Final = 5.0
@@ -90,8 +96,9 @@ def weigh(
     whole = sum(map(math.exp, scores.values())) + rest * others
     likely = tuple([(trade, round(_CERTAIN * math.exp(-score) / whole)) for score, trade in ranked[:2]])
     best, permille = likely[0]
-    if best == OUT_OF_SCOPE or permille < SURE_PERMILLE:
-        return Weighed(None, permille, likely, out_of_scope=best == OUT_OF_SCOPE and permille >= SURE_PERMILLE)
+    is_sure = permille >= (SURE_PERMILLE if votes or heard.known >= FEW else SURE_OF_FEW_PERMILLE)
+    if best == OUT_OF_SCOPE or not is_sure:
+        return Weighed(None, permille, likely, out_of_scope=best == OUT_OF_SCOPE and is_sure)
     return Weighed(best, permille, likely)
 
 

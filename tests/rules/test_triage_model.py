@@ -102,6 +102,22 @@ def test_the_sites_own_words_of_urgency_are_final_but_for_emergencies():
     assert urgency("不是备用间，整间停电了") == "urgent"
 
 
+@pytest.mark.parametrize(
+    "text", ["东西坏了，快来", "坏了", "坏了 快来", "又不行了", "something is broken", "please fix it"]
+)
+def test_what_says_next_to_nothing_is_left_to_the_desk(text):
+    judged = classify(POLICY, text=text)
+    assert (judged.trade, judged.out_of_scope, judged.needs_front_desk) == (None, False, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "trade"),
+    [("灯坏了", "electrical"), ("锁坏了", "locksmith"), ("tap drips", "plumbing"), ("wifi down", "network")],
+)
+def test_few_words_that_name_their_thing_are_enough(text, trade):
+    assert classify(POLICY, text=text).trade == trade
+
+
 def test_what_no_craft_is_for_is_told_apart_from_what_nobody_can_place():
     judged = classify(POLICY, text="请问食堂的饭菜什么时候降价")
     assert judged.trade is None
