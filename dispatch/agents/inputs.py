@@ -14,6 +14,7 @@ from dispatch.models.action_base import Action
 from dispatch.models.actions import ACTIONS
 from dispatch.models.catalog import EVENT_TYPES
 from dispatch.models.cloudevents import Incoming, parse
+from dispatch.models.commands import root_of
 from dispatch.models.requests import RequestSubmitted, given
 from dispatch.rules.lifecycle import authorise
 from dispatch.rules.location import facts_of, locate
@@ -151,7 +152,7 @@ class Reader:
             data={"action": name, "data": data},
             order_id=action.work_order_id,
             people={action.actor.id: (new_subject(), b"")} if person else {},
-            route_of=action.work_order_id.split("-", 1)[0],
+            route_of=root_of(action.work_order_id),
         )
 
     def _staff(self, record: ConsumerRecord, incoming: Incoming, now: datetime) -> Draft:

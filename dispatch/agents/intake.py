@@ -28,7 +28,7 @@ from dispatch.agents.shadow import Shadow
 from dispatch.agents.splitting import split_up
 from dispatch.errors import Rejected, rejected
 from dispatch.log import get_log
-from dispatch.models.commands import Command, encode_command
+from dispatch.models.commands import Command, encode_command, root_of
 from dispatch.rules.triage import hear
 from dispatch.rules.triage_model import Model, Prediction
 from dispatch.stores.base import EdgeStore
@@ -165,7 +165,7 @@ class Intake:
     async def _follow(self, drafts: Sequence[Draft]) -> None:
         """Letters about an order open where it is: only there is it known who had it, and who may not answer."""
         letters = self.policies.latest.site.letters
-        about = [(draft, ref.split("-", 1)[0]) for draft in drafts if (ref := _about(draft, letters))]
+        about = [(draft, root_of(ref)) for draft in drafts if (ref := _about(draft, letters))]
         if not about:
             return
         wanted = sorted({root for _, root in about})

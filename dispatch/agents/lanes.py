@@ -15,6 +15,7 @@ from dispatch.agents.log_reader import read_to_end
 from dispatch.agents.wire import read_event
 from dispatch.errors import LaneError
 from dispatch.log import get_log
+from dispatch.models.commands import root_of
 from dispatch.rules.batch import fold_end, retime
 from dispatch.rules.events import Event, revive
 from dispatch.rules.evolve import fold
@@ -206,7 +207,7 @@ def route_of(event: Event, key: TerritoryKey) -> tuple[str, str] | None:
     """The route that an event tells of, as intake fixes it: of an order that was opened, or of a technician."""
     if event.type == "work-order.opened":
         lane = "u" if event.data["urgency"] == "emergency" else "n"
-        return event.subject.split("-", 1)[0], f"{key.territory}|{lane}"
+        return root_of(event.subject), f"{key.territory}|{lane}"
     if event.type == "technician.updated":
         return f"technician/{event.subject}", f"{key.territory}|n"
     return None

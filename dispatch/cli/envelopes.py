@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from dispatch.errors import Rejected, rejected
 from dispatch.models.catalog import EVENT_TYPES, INPUT_TYPES, full_name
 from dispatch.models.cloudevents import parse
+from dispatch.models.commands import root_of
 from dispatch.rules.lifecycle import authorise
 from dispatch.topics import ACTIONS, REQUESTS
 
@@ -135,7 +136,7 @@ def _check(value: bytes, kind: str) -> None:
 def _key(event: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
     """What is about one order, or one technician, keeps its order of lines."""
     if order_id := data.get("work_order_id"):
-        return str(order_id).split("-", 1)[0]
+        return root_of(str(order_id))
     kind = str(event.get("type"))
     if kind.startswith(("dispatch.technician.", "dispatch.shift.", "dispatch.position.")):
         return f"technician/{data.get('technician_id') or data.get('id')}"

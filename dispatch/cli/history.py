@@ -12,6 +12,7 @@ from aiokafka.structs import ConsumerRecord
 from dispatch.agents.log_reader import read_to_end, reader
 from dispatch.cli.connections import lane_of, partitions_of
 from dispatch.cli.output import say
+from dispatch.models.commands import root_of
 from dispatch.rules.clocks import stopped
 from dispatch.rules.events import Event, clocks_field, revive, short_type
 from dispatch.rules.evolve import fold
@@ -80,7 +81,7 @@ class Search:
             named = found["territory"].lower()
             if named in self.policy.territories:
                 return named
-        order_id = self.wanted.split("-", 1)[0]
+        order_id = root_of(self.wanted)
         route = (await self.store.routes(self.policy.tenant, [order_id])).get(order_id)
         return route.partition("|")[0] if route else None
 

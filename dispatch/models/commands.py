@@ -33,5 +33,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return [one for one in (self.order_id, self.data.get("about_ref")) if one]
 
 
+def root_of(order_id: str) -> str:
+    """The order that a part was split off from, whose route it has; of any other order itself."""
+    return order_id.split("-", 1)[0]
+
+
 encode_command = msgspec.json.Encoder().encode
 decode_command = msgspec.json.Decoder(Command).decode
