@@ -7,9 +7,10 @@ shorter words inside them, so that a smoke detector is no smoke.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
+from ahocorasick_rs import AhoCorasick, MatchKind
 
 from dispatch.models.policy_words import Words
 from dispatch.rules.policy import Policy
@@ -24,6 +25,7 @@ TEXT_LIMIT = 4_000
 
 _TOKEN = re.compile(r"[a-z0-9]+|[.,;:!?\n]")
 _LATIN = re.compile("[a-z]")
+_HALF = re.compile("[\ud800-\udfff]")
 _CLAUSE = re.compile(r"[,.;:!?\n。；]")
 _WORD_WEIGHT = (0, 4, 8, 10, 12)
 _SMALL = _set(
@@ -55,13 +57,11 @@ class Mark(msgspec.Struct, frozen=True):
 class Word(msgspec.Struct, frozen=True):
     """A word of the lexicon, with all that is said of it when it is found.
 
-    ``parts`` are its characters, or its tokens in their base form. ``votes`` are the trades that a word for a thing
+    An English one is its words in their base form, a space between. ``votes`` are the trades that a word for a thing
     points to, each with the weight that it adds; ``evidence`` names them for people.
     """
 
     text: str
-    parts: "_Text"
-    length: int
     marks: tuple[Mark, ...]
     weight: int
     votes: tuple[tuple[str, int], ...]
@@ -78,16 +78,33 @@ class Hit(msgspec.Struct, frozen=True):
     negated: bool = False
 
 
-_Text = str | tuple[str, ...]
-"""A text as it is scanned: characters in Chinese, tokens in English."""
+class _Finder:
+    """The words of one layer in one language, all found in one pass: the longest at each place, none inside another."""
 
-_Layers = tuple[tuple[int, tuple[Word, ...]], ...]
-"""The words of each layer that has any, the longest first."""
+    def __init__(self, words: Iterable[Word], *, is_english: bool) -> None:
+        self._words = list(words)
+        texts = [_framed(word.text.split(" ")) if is_english else word.text for word in self._words]
+        self._search = AhoCorasick(texts, matchkind=MatchKind.LeftmostLongest, store_patterns=False)
 
-_Table = dict[str, dict[_Text | None, _Layers]]
-"""Words by their first part and what follows it; under None those of one part, whatever follows."""
+    def zh(self, text: str) -> list[Hit]:
+        """The hits in a text; ``at`` and ``end`` are its characters."""
+        try:
+            found = self._search.find_matches_as_indexes(text)
+        except UnicodeEncodeError:  # half of a pair: no character, and UTF-8 has no bytes for it
+            found = self._search.find_matches_as_indexes(_HALF.sub("?", text))
+        return [Hit(self._words[number], at, end, is_english=False) for number, at, end in found]
 
-_THINGS, _ALARMS = 0, 1
+    def en(self, framed: str) -> list[Hit]:
+        """The hits in words that were :func:`_framed`; ``at`` and ``end`` are the words' numbers."""
+        return [
+            Hit(self._words[number], framed.count("<", 0, at), framed.count("<", 0, end), is_english=True)
+            for number, at, end in self._search.find_matches_as_indexes(framed)
+        ]
+
+
+def _framed(tokens: Sequence[str]) -> str:
+    """Words as one text in which only whole ones match, and two that follow each other share nothing."""
+    return f"<{'><'.join(tokens)}>"
 
 
 class WordIndex:
@@ -111,11 +128,11 @@ class WordIndex:
         alarms += [(words, Mark("site_urgency", name)) for name, words in lexicon.site_urgency.items()]
         alarms += [(words, Mark("task", name)) for name, words in lexicon.tasks.items()]
         self._forms = _forms([*(words for words, _ in things), *(words for words, _ in alarms)])
-        self._zh = _table(_zh(things), _zh(alarms))
-        self._zh_ascii = _table(*([each for each in _zh(layer) if each.text.isascii()] for layer in (things, alarms)))
+        self._zh_things, self._zh_alarms = (_Finder(_zh(layer), is_english=False) for layer in (things, alarms))
         self.hazards = frozenset(each.hazard for each in lexicon.emergencies.values())
-        self._en = _table(_en(things, self._forms), _en(alarms, self._forms))
-        self._en_is_latin = all(_LATIN.search(first) for first in self._en)
+        english = [_en(layer, self._forms) for layer in (things, alarms)]
+        self._en_things, self._en_alarms = (_Finder(words, is_english=True) for words in english)
+        self._en_is_latin = all(_LATIN.search(word.text) for words in english for word in words)
         self._base = self._forms | dict.fromkeys(_SMALL, "")
         negations = sorted({fold(each) for each in lexicon.negations.zh}, key=lambda each: (-len(each), each))
         self._zh_negations = tuple(negations)
@@ -125,12 +142,13 @@ class WordIndex:
 
     def scan(self, text: str) -> tuple[list[Hit], list[Hit]]:
         """The things and the alarms that a folded text names, each in order of place; never fails."""
-        things, alarms = _found(text, self._zh_ascii if text.isascii() else self._zh, is_english=False)
+        things, alarms = self._zh_things.zh(text), self._zh_alarms.zh(text)
         if alarms:
             alarms = self._judge(_uncovered(alarms, things), text, ())
         tokens = self.tokens(text)
         if tokens:
-            en_things, en_alarms = _found(tokens, self._en, is_english=True)
+            framed = _framed(tokens)
+            en_things, en_alarms = self._en_things.en(framed), self._en_alarms.en(framed)
             things += en_things
             if en_alarms:
                 alarms += self._judge(_uncovered(en_alarms, en_things), text, tokens)
@@ -212,48 +230,6 @@ def _uncovered(alarms: list[Hit], things: list[Hit]) -> list[Hit]:
     ]
 
 
-def _table(things: Iterable[Word], alarms: Iterable[Word]) -> _Table:
-    """The words of both layers by how they begin. Words of one part stand under every second one, and under None."""
-    begins: dict[str, list[tuple[int, Word]]] = {}
-    for layer, words in ((_THINGS, things), (_ALARMS, alarms)):
-        for word in sorted(words, key=lambda each: (-each.length, each.parts)):
-            begins.setdefault(word.parts[0], []).append((layer, word))
-    table: _Table = {}
-    for first, found in begins.items():
-        seconds = {word.parts[1:2] or None for _, word in found}
-        table[first] = {second: _layers(found, second) for second in seconds}
-    return table
-
-
-def _layers(found: list[tuple[int, Word]], second: _Text | None) -> _Layers:
-    fitting = [(layer, word) for layer, word in found if word.length == 1 or word.parts[1:2] == second]
-    return tuple(
-        (layer, words)
-        for layer in (_THINGS, _ALARMS)
-        if (words := tuple(word for its_layer, word in fitting if its_layer == layer))
-    )
-
-
-def _found(text: _Text, begins: _Table, *, is_english: bool) -> tuple[list[Hit], list[Hit]]:
-    """The words that stand in a text, in each layer the longest at each place, and none inside another."""
-    found: tuple[list[Hit], list[Hit]] = ([], [])
-    free = [0, 0]
-    for at, first in enumerate(text):
-        seconds = begins.get(first)
-        if seconds is None:
-            continue
-        for layer, words in seconds.get(text[at + 1 : at + 2]) or seconds.get(None, ()):
-            if at < free[layer]:
-                continue
-            for word in words:
-                end = at + word.length
-                if text[at:end] == word.parts:
-                    free[layer] = end
-                    found[layer].append(Hit(word, at, end, is_english))
-                    break
-    return found
-
-
 def _marked(words: Iterable[tuple[str, Mark]]) -> dict[str, tuple[Mark, ...]]:
     found: dict[str, tuple[Mark, ...]] = {}
     for word, mark in words:
@@ -265,7 +241,7 @@ def _marked(words: Iterable[tuple[str, Mark]]) -> dict[str, tuple[Mark, ...]]:
 def _zh(lists: list[tuple[Words, Mark]]) -> list[Word]:
     """A Chinese word weighs two for each character."""
     listed = _marked((fold(word), mark) for words, mark in lists for word in words.zh)
-    return [_word(word, word, marks, 2 * len(word)) for word, marks in listed.items()]
+    return [_word(word, marks, 2 * len(word)) for word, marks in listed.items()]
 
 
 def _en(lists: list[tuple[Words, Mark]], forms: dict[str, str]) -> list[Word]:
@@ -275,18 +251,16 @@ def _en(lists: list[tuple[Words, Mark]], forms: dict[str, str]) -> list[Word]:
     )
     found: list[Word] = []
     for phrase, marks in phrases.items():
-        tokens = tuple(phrase.split(" "))
-        found.append(_word(phrase, tokens, marks, _WORD_WEIGHT[min(len(tokens), len(_WORD_WEIGHT) - 1)]))
+        count = phrase.count(" ") + 1
+        found.append(_word(phrase, marks, _WORD_WEIGHT[min(count, len(_WORD_WEIGHT) - 1)]))
     return found
 
 
-def _word(text: str, parts: _Text, marks: tuple[Mark, ...], weight: int) -> Word:
+def _word(text: str, marks: tuple[Mark, ...], weight: int) -> Word:
     """The weight is for a trade; a symptom has half of it."""
     shares = {"trade": weight, "symptom": weight // 2}
     return Word(
         text=text,
-        parts=parts,
-        length=len(parts),
         marks=marks,
         weight=weight,
         votes=tuple((mark.name, shares[mark.kind]) for mark in marks if mark.kind in shares),
