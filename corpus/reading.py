@@ -1,4 +1,4 @@
-"""Reads the corpus: cores as they are written (``corpus/README.md`` says how)."""
+"""Reads the corpus: cores and pieces as they are written (``corpus/README.md`` says how)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ FOLDER = Path(__file__).parent
 OUT_OF_SCOPE = "out_of_scope"
 URGENCIES = {"e": "emergency", "u": "urgent", "n": "normal", "l": "low"}
 SPLITS = ("open", "test")
+QUESTIONS = ("trade", "hazard", "urgency", "kind")
 T = TypeVar("T")
 
 
@@ -44,6 +45,23 @@ def cores(folder: Path = FOLDER / "cores") -> Iterator[Core]:
         CorpusError: at the first line that cannot be read.
     """
     return told(folder, {"trade": "", "phenomenon": "plain", "split": "open"}, {"split": SPLITS}, _core)
+
+
+def pieces(question: str, folder: Path = FOLDER / "pieces") -> Iterator[tuple[str, str]]:
+    """The pieces that tell of one of :data:`QUESTIONS`, each after its answer, file by file in order of name.
+
+    Raises:
+        CorpusError: at the first line that cannot be read.
+    """
+    for path in sorted((folder / question).glob("*.txt")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            answer, *lists = (part.strip() for part in line.split("|"))
+            said = [text for each in lists for piece in each.split(",") if (text := piece.strip())]
+            if not (answer and said):
+                raise CorpusError(f"{path.name}:{number}: a line of pieces is `answer | piece, piece, …`")
+            yield from ((answer, text) for text in said)
 
 
 def told(

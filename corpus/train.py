@@ -1,17 +1,14 @@
 """``make model``: trains the model of triage on the open part of the corpus and writes it into the package.
 
 Four linear learners over the same features (``dispatch/rules/triage_features.py``): trade, hazard (or calm),
-urgency, kind. Every feature counts by how rare it is; a word that the vectors know also counts by its direction, so
-that words never met in training pull where their neighbours do. The directions times their weights are a table by word
-in the end, and so the engine needs no vectors. Voices that no learner of the first round has heard (``voices_*``) tell
-how sure the scores are; the second round learns from all. No randomness but the fixed seed: the same corpus gives the
-same bytes.
+urgency, kind. Every feature counts by how rare it is. Voices that no learner of the first round has heard
+(``voices_*``) tell how sure the scores are; the second round learns from all. No randomness but the fixed seed: the
+same corpus gives the same bytes.
 """
 
 import argparse
 import hashlib
 import math
-import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -24,154 +21,19 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.svm import LinearSVC
 
-from corpus.reading import Core, cores
-from dispatch.rules.triage_features import SET_ASIDE, features
-from dispatch.rules.triage_model import CALM, FILE, OUT_OF_SCOPE, Document, Model, write
-from dispatch.rules.words import fold
+from corpus.examples import Example, Floats, Space, examples, small_examples
+from corpus.reading import QUESTIONS, Core, cores
+from dispatch.rules.triage_features import features
+from dispatch.rules.triage_model import CALM, FILE, Document, Model, write
 
 FOLDER = Path(__file__).parent
 TARGET = FOLDER.parent / "dispatch" / "rules" / FILE
-_URGENCIES = ("emergency", "urgent", "normal", "low")
-_VECTORS = 0.24
-_SINGLE = 0.5
-_FRAGMENT = 0.4
 _STRICT = {"trade": 0.6, "hazard": 0.6, "urgency": 0.5, "kind": 1.2}
-_EVENED = 0.65
-_SHORT = 2
+_EVENED = 0.5
 _FAINT = 3
 _FAINT_ROW = 8
 _MISS = 2.0
 _LETTER = 3.0
-
-_LOUD = re.compile(
-    "(?<!不)(?<!着)急(?!诊|救|停|刹)|尽快|马上|立刻|立即|赶紧|赶快|快来|快点|速来|火速"
-    r"|(?<![a-z])(?:asap|urgent(?:ly)?|immediate(?:ly)?|hurry|quick(?:ly)?|pls|please|help|now|~urgen|~immed|~quick)(?![a-z])"
-)
-"""Words that ask for haste and state nothing: what is urgent is not learnt from them."""
-
-Feature = frozenset[str]
-Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Example:
-    """A text's features and what is right for it; a fragment (weight below 1) tells of its trade alone.
-
-    Without a trade it says nothing of trades: pieces of emergencies, and texts of several faults, whose words belong to
-    more than one.
-    """
-
-    features: Feature
-    trade: str
-    hazard: str
-    urgency: str
-    kind: str
-    weight: float
-
-
-def examples(told: Sequence[Core]) -> list[Example]:
-    """The cores, and what happens in those that cannot wait."""
-    return [
-        Example(
-            frozenset(features(fold(core.text))),
-            core.trades[0] if core.faults == 1 else "",
-            (core.hazard or "injury") if core.urgencies[0] == "emergency" else CALM,
-            core.urgencies[0],
-            core.kind,
-            1.0,
-        )
-        for core in told
-    ]
-
-
-def pieces(name: str) -> list[tuple[str, Feature]]:
-    """The pieces of a file, each with the first cell of its line."""
-    return [
-        (line.split("|")[0].strip(), frozenset(features(fold(each.strip()))))
-        for line in (FOLDER / name).read_text(encoding="utf-8").splitlines()
-        if line and not line.startswith("#")
-        for part in line.split("|")[1:]
-        for each in part.split(",")
-        if each.strip()
-    ]
-
-
-def fragments() -> list[Example]:
-    """The pieces of ``fragments.txt`` and ``dangers.txt``, each a small text; of the latter no trade is known."""
-    calm = [Example(told, trade, CALM, "normal", "repair", _FRAGMENT) for trade, told in pieces("fragments.txt")]
-    return calm + [
-        Example(told, "", hazard, "emergency", "repair", _FRAGMENT) for hazard, told in pieces("dangers.txt")
-    ]
-
-
-def read_vectors() -> tuple[dict[str, int], Floats]:
-    """The words of both languages and their unit vectors; each language has directions of its own."""
-    with np.load(FOLDER / "vectors.npz") as file:
-        tables = [(bytes(file[f"{name}_words"]).decode().split("\n"), file[name]) for name in ("zh", "en")]
-    size = sum(rows.shape[1] for _, rows in tables)
-    vectors = np.zeros((sum(len(words) for words, _ in tables), size), np.float32)
-    index: dict[str, int] = {}
-    at = column = 0
-    for words, rows in tables:
-        unit = rows.astype(np.float32)
-        unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-        vectors[at : at + len(words), column : column + rows.shape[1]] = unit
-        index.update((word, at + number) for number, word in enumerate(words))
-        at, column = at + len(words), column + rows.shape[1]
-    return index, vectors
-
-
-def _least(each: str) -> int:
-    """How often a feature has to be told to count: a word or a short piece once or twice, what is put together thrice.
-
-    What is rarer of the latter made the model a quarter larger and nothing better.
-    """
-    if each.isascii():
-        return 3 if " " in each else 1
-    marked = each.startswith(SET_ASIDE)
-    length = len(each) - marked
-    return 3 if length > _SHORT else 2 if marked else 1
-
-
-class Space:
-    """How features become numbers: which count, how much each weighs by itself, and how much by its direction."""
-
-    def __init__(self, told: Sequence[Example]) -> None:
-        """Count what ``told`` has."""
-        seen = Counter(each for example in told for each in example.features)
-        whole = len(told)
-        kept = sorted(each for each, count in seen.items() if count >= _least(each))
-        self.index = {each: number for number, each in enumerate(kept)}
-        self.grams = np.array([math.log((whole + 1) / (seen[each] + 1)) + 1 for each in kept], np.float32)
-        self.words, self.vectors = read_vectors()
-        self.pulls = np.array(
-            [math.log((whole + 1) / (seen[word] + 1)) * (_SINGLE if len(word) == 1 else 1) for word in self.words],
-            np.float32,
-        )
-
-    def quiet(self) -> sp.dia_matrix:
-        """What a matrix is multiplied with to leave out features that are only loud."""
-        kept = [not _LOUD.search(each) for each in self.index] + [True] * self.vectors.shape[1]
-        return sp.diags(np.array(kept, np.float32))
-
-    def matrix(self, told: Sequence[Example]) -> sp.csr_matrix:
-        """One row a text: its weighed features at length 1, and the direction that its words have in common."""
-        rows, columns, values = [], [], []
-        common = np.zeros((len(told), self.vectors.shape[1]), np.float32)
-        for row, example in enumerate(told):
-            order = sorted(example.features)
-            at = [self.index[each] for each in order if each in self.index]
-            if at:
-                weighed = self.grams[at] / np.linalg.norm(self.grams[at])
-                rows += [row] * len(at)
-                columns += at
-                values += weighed.tolist()
-            words = [self.words[each] for each in order if each in self.words]
-            if words:
-                pulls = self.pulls[words]
-                common[row] = _VECTORS * (pulls @ self.vectors[words]) / np.linalg.norm(pulls)
-        sparse = sp.csr_matrix((values, (rows, columns)), (len(told), len(self.index)), dtype=np.float32)
-        return sp.hstack([sparse, sp.csr_matrix(common)]).tocsr()
 
 
 @dataclass(frozen=True)
@@ -197,74 +59,76 @@ def learn(matrix: sp.csr_matrix, right: Sequence[str], weights: Sequence[float],
 
 
 def learn_all(space: Space, told: Sequence[Example]) -> dict[str, Learnt]:
-    """All questions. Fragments say nothing of urgency and kind, nor does what is for no craft of urgency."""
-    whole = [each for each in told if each.weight == 1]
-    crafts = [each for each in told if each.trade]
-    pressing = [each for each in whole if each.trade != OUT_OF_SCOPE]
-    levels = [each.urgency for each in pressing]
-    questions = {
-        "trade": (space.matrix(crafts), [each.trade for each in crafts], [each.weight for each in crafts]),
-        "hazard": (
-            space.matrix(told),
-            [each.hazard for each in told],
-            [each.weight * (_MISS if each.hazard != CALM else 1.0) for each in told],
-        ),
-        "urgency": (space.matrix(pressing) @ space.quiet(), levels, evened(levels)),
-        "kind": (
-            space.matrix(whole),
-            [each.kind for each in whole],
-            [_LETTER if each.kind != "repair" else 1.0 for each in whole],
-        ),
-    }
-    return {name: learn(*question, strict=_STRICT[name]) for name, question in questions.items()}
+    """All questions, each from what tells of it."""
+    learnt = {}
+    for question in QUESTIONS:
+        telling = [each for each in told if getattr(each, question)]
+        right = [getattr(each, question) for each in telling]
+        weights = [each.weight * weight for each, weight in zip(telling, weighed(question, right), strict=True)]
+        matrix = space.matrix(telling)
+        if question == "urgency":
+            matrix @= space.quiet()
+        learnt[question] = learn(matrix, right, weights, _STRICT[question])
+    return learnt
 
 
-def evened(levels: Sequence[str]) -> list[float]:
-    """The weights of examples: what is rare counts more, for most reports are normal.
+def weighed(question: str, right: Sequence[str]) -> list[float]:
+    """How much each example counts: a missed alarm and a letter more than their likes, rare urgencies more than normal.
 
-    Without weights only half of what is urgent was called so where others had written it.
+    Without that only half of what is urgent was called so where others had written it.
     """
-    seen = Counter(levels)
-    return [float((len(levels) / len(seen) / seen[each]) ** _EVENED) for each in levels]
+    if question == "hazard":
+        return [1.0 if each == CALM else _MISS for each in right]
+    if question == "kind":
+        return [1.0 if each == "repair" else _LETTER for each in right]
+    if question == "urgency":
+        seen = Counter(right)
+        return [float((len(right) / len(seen) / seen[each]) ** _EVENED) for each in right]
+    return [1.0] * len(right)
 
 
-def sharpness(scores: Floats, right: Sequence[int]) -> float:
-    """The factor on scores at which softmax is least surprised by what is right."""
-    best = (math.inf, 1.0)
-    for factor in np.arange(1.0, 8.1, 0.25):
-        shifted = scores * factor
-        shifted -= shifted.max(1, keepdims=True)
-        chance = np.exp(shifted) / np.exp(shifted).sum(1, keepdims=True)
-        surprise = -np.log(chance[np.arange(len(right)), right] + 1e-9).mean()
-        best = min(best, (float(surprise), float(factor)))
+class Certainty(NamedTuple):
+    """What turns scores into chances: see :class:`dispatch.rules.triage_model.Document`."""
+
+    sharpness: float = 1.0
+    doubt: float = 0.0
+
+
+def certainty(scores: Floats, known: Floats, right: Sequence[int]) -> Certainty:
+    """That at which chances are least surprised by what is right; ``known`` is how many features each text has."""
+    best = (math.inf, Certainty())
+    for doubt in range(13):
+        steady = scores * (known / np.maximum(known + doubt, 1.0))[:, None]
+        steady -= steady.max(1, keepdims=True)
+        for sharpness in np.arange(1.0, 10.1, 0.25):
+            chance = np.exp(steady * sharpness)
+            chance /= chance.sum(1, keepdims=True)
+            surprise = -np.log(chance[np.arange(len(right)), right] + 1e-9).mean()
+            best = min(best, (float(surprise), Certainty(float(sharpness), float(doubt))))
     return best[1]
 
 
-def document(space: Space, learnt: dict[str, Learnt], sharp: float, version: str) -> Document:
-    """Directions become a table by word; everything becomes small whole numbers."""
-    count = len(space.index)
-    weights = np.vstack([each.weights for each in learnt.values()])
-    grams = weights[:, :count].T * space.grams[:, None]
-    pulls = (space.vectors @ weights[:, count:].T) * (_VECTORS * space.pulls[:, None])
-    urgencies = np.concatenate([[name == "urgency"] * len(each.answers) for name, each in learnt.items()])
-    pulls[np.ix_([_LOUD.search(word) is not None for word in space.words], urgencies)] = 0.0
-    scale = np.maximum(np.abs(grams).max(0), 1e-9) / 127
-    pull_scale = np.maximum(np.abs(pulls).max(0), 1e-9) / 127
-    gram_rows = _whole(grams / scale)
-    kept = np.abs(gram_rows).max(1) > _FAINT_ROW
+def small(space: Space, learnt: dict[str, Learnt]) -> tuple[NDArray[np.int8], Floats, NDArray[np.bool_]]:
+    """Weights as small whole numbers, what turns them back, and which rows are more than faint."""
+    weights = np.vstack([each.weights for each in learnt.values()]).T * space.weights[:, None]
+    scale = np.maximum(np.abs(weights).max(0), 1e-9) / 127
+    rows = _whole(weights / scale)
+    return rows, scale, np.abs(rows).max(1) > _FAINT_ROW
+
+
+def document(space: Space, learnt: dict[str, Learnt], sure: Certainty, version: str) -> Document:
+    """The model's file."""
+    rows, scale, kept = small(space, learnt)
     return Document(
         version=version,
         answers={name: each.answers for name, each in learnt.items()},
-        grams="\n".join(each for each, is_kept in zip(space.index, kept.tolist(), strict=True) if is_kept),
-        gram_rows=gram_rows[kept].tobytes(),
-        gram_squares=(space.grams[kept] ** 2).astype("<f2").tobytes(),
-        gram_scale=tuple(map(float, scale)),
-        words="\n".join(space.words),
-        word_rows=_whole(pulls / pull_scale).tobytes(),
-        word_squares=(space.pulls**2).astype("<f2").tobytes(),
-        word_scale=tuple(map(float, pull_scale)),
+        names="\n".join(each for each, is_kept in zip(space.index, kept.tolist(), strict=True) if is_kept),
+        rows=rows[kept].tobytes(),
+        squares=(space.weights[kept] ** 2).astype("<f2").tobytes(),
+        scale=tuple(map(float, scale)),
         bias=tuple(float(each) for one in learnt.values() for each in one.bias),
-        sharpness=sharp,
+        sharpness=sure.sharpness,
+        doubt=sure.doubt,
     )
 
 
@@ -275,11 +139,11 @@ def _whole(weights: Floats) -> NDArray[np.int8]:
 
 
 class FirstRound(NamedTuple):
-    """What is learnt without the voices, their features, and how sure scores are: the factor that they need."""
+    """What is learnt without the voices, their features, and how sure scores are."""
 
     learnt: dict[str, Learnt]
     matrix: sp.csr_matrix
-    sharp: float
+    sure: Certainty
 
 
 def first_round(told: Sequence[Example], voices: Sequence[Example]) -> FirstRound:
@@ -289,15 +153,16 @@ def first_round(told: Sequence[Example], voices: Sequence[Example]) -> FirstRoun
     matrix, craft = space.matrix(voices), learnt["trade"]
     known = [at for at, each in enumerate(voices) if each.trade in craft.answers]
     if not known:
-        return FirstRound(learnt, matrix, 1.0)
+        return FirstRound(learnt, matrix, Certainty())
     right = [craft.answers.index(voices[at].trade) for at in known]
-    return FirstRound(learnt, matrix, sharpness(craft.scores(matrix[known]), right))
+    counts = np.diff(matrix[:, small(space, learnt)[2]].indptr)
+    return FirstRound(learnt, matrix, certainty(craft.scores(matrix[known]), counts[known], right))
 
 
-def second_round(told: Sequence[Example], sharp: float, version: str) -> Document:
+def second_round(told: Sequence[Example], sure: Certainty, version: str) -> Document:
     """The model that has learnt from all."""
     space = Space(told)
-    made = document(space, learn_all(space, told), sharp, version)
+    made = document(space, learn_all(space, told), sure, version)
     Model(made)
     return made
 
@@ -305,11 +170,9 @@ def second_round(told: Sequence[Example], sharp: float, version: str) -> Documen
 def version_of() -> str:
     """The hash of everything that the model is made from."""
     digest = hashlib.sha256()
-    sources = [
-        *sorted((FOLDER / "cores").glob("*.txt")),
-        *(FOLDER / each for each in ("fragments.txt", "dangers.txt", "vectors.npz")),
-    ]
-    for path in (*sources, Path(__file__), Path(sys.modules[features.__module__].__file__ or "")):
+    sources = [*sorted((FOLDER / "cores").glob("*.txt")), *sorted((FOLDER / "pieces").glob("*/*.txt"))]
+    code = (Example, features)
+    for path in (*sources, Path(__file__), *(Path(sys.modules[each.__module__].__file__ or "") for each in code)):
         digest.update(path.read_bytes())
     return "triage-" + digest.hexdigest()[:12]
 
@@ -321,29 +184,29 @@ def main() -> None:
     asked = parser.parse_args()
     told = [core for core in cores() if core.split == "open"]
     unheard = [core for core in told if core.id.startswith("voices_")]
-    small = fragments()
-    first = [*examples([core for core in told if core not in set(unheard)]), *small]
-    learnt, matrix, sharp = first_round(first, examples(unheard))
-    _say(unheard, learnt, matrix, sharp)
+    pieces = small_examples()
+    first = [*examples([core for core in told if core not in set(unheard)]), *pieces]
+    learnt, matrix, sure = first_round(first, examples(unheard))
+    _say(unheard, learnt, matrix, sure)
     if asked.check:
         return
-    made = second_round([*examples(told), *small], sharp, version_of())
+    made = second_round([*examples(told), *pieces], sure, version_of())
     TARGET.write_bytes(write(made))
     print(f"{made.version}: {TARGET.stat().st_size} bytes")  # noqa: T201 - a tool's output
 
 
-def _say(unheard: Sequence[Core], learnt: dict[str, Learnt], matrix: sp.csr_matrix, sharp: float) -> None:
+def _say(unheard: Sequence[Core], learnt: dict[str, Learnt], matrix: sp.csr_matrix, sure: Certainty) -> None:
     def best(name: str) -> list[str]:
         return [learnt[name].answers[at] for at in learnt[name].scores(matrix).argmax(1)]
 
     right = [said in (*core.trades, *core.also_ok) for core, said in zip(unheard, best("trade"), strict=True)]
-    oblique = [ok for ok, core in zip(right, unheard, strict=True) if core.id.startswith("voices_para")]
+    oblique = [ok for ok, core in zip(right, unheard, strict=True) if core.phenomenon == "paraphrase"]
     hazards, at_calm = learnt["hazard"].scores(matrix), learnt["hazard"].answers.index(CALM)
     alarm = np.delete(hazards, at_calm, 1).max(1) - hazards[:, at_calm]
     real = np.array([core.urgencies[0] == "emergency" for core in unheard])
     calm = np.array(["emergency" not in core.urgencies for core in unheard])
     lines = [
-        f"trade {np.mean(right):.3f}, of paraphrases {np.mean(oblique):.3f}; sharpness {sharp}",
+        f"trade {np.mean(right):.3f}, of paraphrases {np.mean(oblique):.3f}; {sure}",
         f"urgency {np.mean([said in core.urgencies for core, said in zip(unheard, best('urgency'), strict=True)]):.3f}",
         f"kind {np.mean([said == core.kind for core, said in zip(unheard, best('kind'), strict=True)]):.3f}",
         *(

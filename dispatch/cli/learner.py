@@ -20,14 +20,14 @@ import dispatch
 from dispatch.cli.group import CommandError
 from dispatch.rules.lessons import Lesson
 from dispatch.rules.triage_features import features
-from dispatch.rules.triage_model import Document, shipped, write
+from dispatch.rules.triage_model import OUT_OF_SCOPE, Document, shipped, write
 from dispatch.rules.words import fold
 
 PACKAGE: Final = "corpus"
 CHECKOUT: Final = Path(dispatch.__file__).parents[1] / PACKAGE
-NEEDED: Final = ("__init__.py", "train.py", "reading.py", "fragments.txt", "dangers.txt", "vectors.npz", "cores")
+NEEDED: Final = ("__init__.py", "train.py", "examples.py", "reading.py", "pieces", "cores")
 SAID_BY: Final = 2
-"""A piece of words that neither corpus nor dictionary has is learnt only if so many texts have it: no one's name is."""
+"""A piece of words that the corpus does not have is learnt only if so many texts have it: no one's name is."""
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _NOT_WORDS = re.compile(r"[\W_]+")
@@ -83,11 +83,11 @@ def _train(learner: Any, lessons: Sequence[Lesson]) -> Taught:
     told = [core for core in cores if core.split == "open"]
     voices = [core for core in told if core.id.startswith("voices_")]
     plain = learner.examples([core for core in told if not core.id.startswith("voices_")])
-    spoken, small = learner.examples(voices), learner.fragments()
+    spoken, small = learner.examples(voices), learner.small_examples()
     learnt_of = _examples(learner, ours, [*plain, *spoken, *small])
-    sharp = learner.first_round([*plain, *small, *learnt_of], spoken).sharp
+    sure = learner.first_round([*plain, *small, *learnt_of], spoken).sure
     version = f"{learner.version_of()}+{_digest(ours)}"
-    made: Document = learner.second_round([*learner.examples(told), *small, *learnt_of], sharp, version)
+    made: Document = learner.second_round([*learner.examples(told), *small, *learnt_of], sure, version)
     return Taught(data=write(made), version=version, lessons=len(ours), held_out=len(lessons) - len(ours))
 
 
@@ -96,18 +96,22 @@ def _examples(learner: Any, lessons: Sequence[Lesson], corpus: Sequence[Any]) ->
     found = [features(fold(lesson.text)) for lesson in lessons]
     seen = Counter(each for one in found for each in one)
     common = {each for example in corpus for each in example.features}
-    common.update(learner.read_vectors()[0])
     return [
         learner.Example(
-            frozenset(each for each in one if each in common or seen[each] >= SAID_BY),
-            lesson.label.trade or "",
-            _hazard(learner, lesson),
-            lesson.label.urgency,
-            lesson.label.kind,
-            lesson.weight,
+            features=frozenset(each for each in one if each in common or seen[each] >= SAID_BY),
+            trade=lesson.label.trade or "",
+            hazard=_hazard(learner, lesson),
+            urgency=lesson.label.urgency if _tells_of_urgency(lesson) else "",
+            kind=lesson.label.kind if lesson.weight == 1 else "",
+            weight=lesson.weight,
         )
         for lesson, one in zip(lessons, found, strict=True)
     ]
+
+
+def _tells_of_urgency(lesson: Lesson) -> bool:
+    """What nobody has corrected may have been raised by the place or the hour; what is for no craft is low anyway."""
+    return lesson.weight == 1 and lesson.label.trade != OUT_OF_SCOPE
 
 
 def _hazard(learner: Any, lesson: Lesson) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from dispatch.rules.policy import Policy
-from dispatch.rules.triage_model import OUT_OF_SCOPE, Prediction
+from dispatch.rules.triage_model import OUT_OF_SCOPE, UNCLEAR, Prediction
 from dispatch.rules.words import Hit
 
 CALM_BELOW: Final = -0.9
@@ -32,12 +32,6 @@ CRAFT_IN_A_LETTER: Final = 0.8
 
 SURE_PERMILLE: Final = 300
 """Below this certainty the front desk is asked."""
-
-SURE_OF_FEW_PERMILLE: Final = 550
-"""The same of a text with few features and no word of the lexicon: 东西坏了 or "please fix it" lean by chance."""
-
-FEW: Final = 12
-"""Below this number of features that the model knows a text says little."""
 
 _WORDS_WEIGH: Final = 0.5
 _THINGS_WEIGH: Final = 2.0
@@ -68,7 +62,8 @@ def weigh(
     The chance of a trade is the model's, times e to its share of all ``votes``, of the things ``named``, and of what
     the channel ``stated``, each share with a weight of its own; of several things the one named first counts a little
     more, as it does to a dispatcher. Who writes here mostly wants a craft, more so who names one of its things, most of
-    all who has chosen one on a form: "out of scope" has to be so much the likelier.
+    all who has chosen one on a form: "out of scope" has to be so much the likelier. That a text is unclear makes all
+    that it may mean less likely, unless words or channel say what it is about.
     """
     shares = [
         (weight / (sum(told.values()) + _UNSURE), told)
@@ -93,10 +88,10 @@ def weigh(
         scores[OUT_OF_SCOPE] -= _CRAFT_STATED if stated else _CRAFT_NAMED if named else _CRAFT_LIKELIER
     ranked = sorted([(-score, trade) for trade, score in scores.items()])
     others = max(len(policy.trades) + 1 - len(scores), 0)
-    whole = sum(map(math.exp, scores.values())) + rest * others
+    whole = sum(map(math.exp, scores.values())) + rest * others + (0.0 if votes else chances.get(UNCLEAR, 0.0))
     likely = tuple([(trade, round(_CERTAIN * math.exp(-score) / whole)) for score, trade in ranked[:2]])
     best, permille = likely[0]
-    is_sure = permille >= (SURE_PERMILLE if votes or heard.known >= FEW else SURE_OF_FEW_PERMILLE)
+    is_sure = permille >= SURE_PERMILLE
     if best == OUT_OF_SCOPE or not is_sure:
         return Weighed(None, permille, likely, out_of_scope=best == OUT_OF_SCOPE and is_sure)
     return Weighed(best, permille, likely)

@@ -1,9 +1,9 @@
 """The trained model of triage: tables of small numbers that score a text in microseconds, and say why.
 
 A linear scorer. Every feature of a text (``triage_features``) has a row of weights, one for each answer to each
-question (trade, hazard, urgency, kind); a word also has a row by where it lies among words of like meaning.
-Rows are added, each kind scaled by its length, and what is greatest wins. The file says its format and carries a
-checksum: what is damaged or of another version is refused before anything is classified.
+question (trade, hazard, urgency, kind). Rows are added, their sum is scaled by the text's length, and what is greatest
+wins. The file says its format and carries a checksum: what is damaged or of another version is refused before anything
+is classified.
 """
 
 import hashlib
@@ -22,9 +22,11 @@ from dispatch.errors import Broken
 from dispatch.rules.triage_lookup import FeatureIndex, Numbers
 
 MAGIC: Final = b"dispatch-triage\n"
-FORMAT: Final = 3
+FORMAT: Final = 4
 FILE: Final = "triage_model.bin"
 OUT_OF_SCOPE: Final = "out_of_scope"
+UNCLEAR: Final = "unclear"
+"""The answer for what says that something is wrong, and not what: no trade, and no craft can be sent."""
 CALM: Final = "calm"
 PRESSING: Final = ("urgent", "normal", "low")
 """The urgencies that are asked for; what is an emergency is asked for by its hazard."""
@@ -50,25 +52,23 @@ class ModelError(Broken):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file holds: for each question its answers, and two tables of rows, by feature and by word.
+    """What the file holds: for each question its answers, and a row of weights for each of the features in ``names``.
 
     ``rows`` are int8, a column for each answer to each question; ``scale`` turns a column's whole numbers into
-    weights. ``squares`` are how much a row counts for the length of its kind. ``sharpness`` calibrates the trade:
-    scores times it, then softmax.
+    weights. ``squares`` are how much a row counts for the length of a text. ``sharpness`` and ``doubt`` calibrate the
+    trade: scores times ``sharpness`` · n / (n + ``doubt``) for a text of n known features, then softmax. Few words
+    score as high as many, and are right less often.
     """
 
     version: str
     answers: dict[str, tuple[str, ...]]
-    grams: str
-    gram_rows: bytes
-    gram_squares: bytes
-    gram_scale: tuple[float, ...]
-    words: str
-    word_rows: bytes
-    word_squares: bytes
-    word_scale: tuple[float, ...]
+    names: str
+    rows: bytes
+    squares: bytes
+    scale: tuple[float, ...]
     bias: tuple[float, ...]
     sharpness: float
+    doubt: float
 
 
 class Prediction(msgspec.Struct, frozen=True):
@@ -95,40 +95,22 @@ class Prediction(msgspec.Struct, frozen=True):
     batch: "_Batch"
 
 
-class _Table:
-    """One kind of rows, as small whole numbers. The last row is empty, for what the table does not have."""
-
-    def __init__(self, names: str, rows: bytes, squares: bytes, scale: Sequence[float]) -> None:
-        self.names = names.split("\n")
-        self.scale = np.asarray(scale, np.float32)
-        whole = np.frombuffer(rows, np.int8).reshape(len(self.names), len(scale))
-        self.rows = np.vstack([whole, np.zeros((1, len(scale)), np.int8)])
-        self.squares = np.append(np.frombuffer(squares, "<f2").astype(np.float32), np.float32(0))
-
-    def sums(self, at: Numbers, starts: Numbers) -> tuple[Floats, Floats]:
-        """The rows at ``at`` added up text by text, over the length of their kind; and these lengths."""
-        lengths: Floats = np.maximum(np.sqrt(np.add.reduceat(self.squares[at], starts)), np.float32(_SHORTEST))
-        sums: Floats = np.add.reduceat(self.rows.take(at, 0).astype(np.float32), starts, axis=0)
-        sums *= self.scale
-        sums /= lengths[:, None]
-        return sums, lengths
-
-    def weights(self, at: Numbers, columns: Numbers, lengths: Floats) -> Floats:
-        """What each of the rows at ``at`` adds to one answer, that of the same place in ``columns``."""
-        weights: Floats = self.rows[at, columns] * (self.scale[columns] / lengths)
-        return weights
-
-
 class Model:
     """A model, ready to be asked. Make one with :func:`load`."""
 
     def __init__(self, document: Document) -> None:
         """Index ``document``."""
         self.version = document.version
-        self._grams = _Table(document.grams, document.gram_rows, document.gram_squares, document.gram_scale)
-        self._words = _Table(document.words, document.word_rows, document.word_squares, document.word_scale)
+        names = document.names.split("\n")
+        self._names = ["", *names]
+        self._index = FeatureIndex(names)
+        self._scale = np.asarray(document.scale, np.float32)
+        # The first row is empty: each text begins with the number 0, which no feature has.
+        empty = np.zeros((1, len(document.scale)), np.int8)
+        self._rows = np.vstack([empty, np.frombuffer(document.rows, np.int8).reshape(len(names), -1)])
+        self._squares = np.append(np.float32(0), np.frombuffer(document.squares, "<f2").astype(np.float32))
         self._bias = np.asarray(document.bias, np.float32)
-        self._sharpness = document.sharpness
+        self._sharpness, self._doubt = document.sharpness, document.doubt
         self._answers = document.answers
         self._parts: dict[str, slice] = {}
         at = 0
@@ -140,16 +122,6 @@ class Model:
         pressing = {"emergency": 0} | {name: at for at, name in enumerate(PRESSING)}
         self._pressing = [(pressing[name], at) for at, name in enumerate(document.answers["urgency"])]
         self._repair = document.answers["kind"].index("repair")
-        no_gram, no_word = len(self._grams.names), len(self._words.names)
-        grams = set(self._grams.names)
-        names = [*self._grams.names, *(name for name in self._words.names if name not in grams)]
-        self._names = ["", *names]
-        self._index = FeatureIndex(names)
-        self._gram_of = np.minimum(np.arange(-1, len(names)), no_gram)
-        self._gram_of[0] = no_gram
-        number_of = dict(zip(self._names, range(len(self._names)), strict=True))
-        self._word_of = np.full(len(self._names), no_word)
-        self._word_of[[number_of[name] for name in self._words.names]] = np.arange(no_word)
 
     @property
     def hazards(self) -> tuple[str, ...]:
@@ -165,15 +137,17 @@ class Model:
         if not folded:
             return []
         at, starts = self._index.known(folded)
-        scores, by_gram = self._grams.sums(self._gram_of[at], starts)
-        more, by_word = self._words.sums(self._word_of[at], starts)
-        scores += more
+        lengths: Floats = np.maximum(np.sqrt(np.add.reduceat(self._squares[at], starts)), np.float32(_SHORTEST))
+        scores: Floats = np.add.reduceat(self._rows.take(at, 0).astype(np.float32), starts, axis=0)
+        scores *= self._scale
+        scores /= lengths[:, None]
         scores += self._bias
-        batch = _Batch(at, starts, scores[:, self._parts["trade"]].argmax(1), by_gram, by_word)
-        known = (batch.counts - 1).tolist()
-        return list(map(Prediction, *self._columns(scores), known, range(len(known)), repeat(batch)))
+        batch = _Batch(at, starts, scores[:, self._parts["trade"]].argmax(1), lengths)
+        known = batch.counts - 1
+        columns = self._columns(scores, known)
+        return list(map(Prediction, *columns, known.tolist(), range(len(known)), repeat(batch)))
 
-    def _columns(self, scores: Floats) -> Iterator[list[Any]]:
+    def _columns(self, scores: Floats, known: Numbers) -> Iterator[list[Any]]:
         """The first fields of predictions, each for all texts.
 
         The greatest of each question's scores; of the trades the two greatest, with their chances.
@@ -181,7 +155,8 @@ class Model:
         answers, parts, rows = self._answers, self._parts, np.arange(len(scores))
         trades = scores[:, parts["trade"]]
         one = trades.argmax(1)
-        chances = np.exp(self._sharpness * (trades - trades[rows, one][:, None]))
+        sharp = self._sharpness * known / np.maximum(known + self._doubt, 1.0)
+        chances = np.exp(sharp[:, None] * (trades - trades[rows, one][:, None]))
         whole = chances.sum(1)
         chances[rows, one] = -1.0
         two = chances.argmax(1)
@@ -229,8 +204,7 @@ class Model:
         at, starts = batch.at, batch.starts
         texts = np.repeat(np.arange(len(starts)), batch.counts)
         trades = batch.trades[texts]
-        weights = self._grams.weights(self._gram_of[at], trades, batch.by_gram[texts])
-        weights += self._words.weights(self._word_of[at], trades, batch.by_word[texts])
+        weights = self._rows[at, trades] * (self._scale[trades] / batch.lengths[texts])
         order = np.lexsort((-weights, texts))
         rank = np.arange(len(at)) - starts[texts]
         kept = order[(rank < _LOOKED_AT) & (weights[order] > 0)]
@@ -243,12 +217,11 @@ class _Batch:
     """Texts that were judged together, for those who ask why; who spoke for their trades is found when one asks.
 
     ``at`` and ``starts`` as :meth:`FeatureIndex.known` gives them, ``trades`` the column of each text's trade,
-    ``by_gram`` and ``by_word`` the lengths of its two kinds of features.
+    ``lengths`` what their scores were divided by.
     """
 
-    def __init__(self, at: Numbers, starts: Numbers, trades: Numbers, by_gram: Floats, by_word: Floats) -> None:
-        self.at, self.starts, self.trades = at, starts, trades
-        self.by_gram, self.by_word = by_gram, by_word
+    def __init__(self, at: Numbers, starts: Numbers, trades: Numbers, lengths: Floats) -> None:
+        self.at, self.starts, self.trades, self.lengths = at, starts, trades, lengths
         self.counts = np.diff(starts, append=len(at))
         self.speakers: list[list[int]] | None = None
 
@@ -256,7 +229,7 @@ class _Batch:
         """One of the texts by itself, with another trade."""
         start, one = self.starts[place], slice(place, place + 1)
         at = self.at[start : start + self.counts[place]]
-        return _Batch(at, np.zeros(1, np.intp), np.array([trade]), self.by_gram[one], self.by_word[one])
+        return _Batch(at, np.zeros(1, np.intp), np.array([trade]), self.lengths[one])
 
 
 def write(document: Document) -> bytes:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from dispatch.cli.train import command
@@ -27,6 +26,12 @@ CORES = {
     "voices_x": ["@trade plumbing", "## zh-b", "n 水槽漏水", "@trade electrical", "n 台灯不亮"],
     "held_out_x": ["@split test", "@trade plumbing", "## zh-c", "n 淋浴一直滴水"],
 }  # fmt: skip
+PIECES = {
+    "trade": ["plumbing | 水龙头, 漏水", "electrical | 灯, 插座"],
+    "hazard": ["fire | 着火, 冒烟", "injury | 流血", "calm | 没有着火"],
+    "urgency": ["urgent | 整层没水", "low | 不好看"],
+    "kind": ["complaint | 态度差"],
+}
 
 
 @pytest.fixture(scope="session")
@@ -34,16 +39,13 @@ def corpus(tmp_path_factory):
     """A corpus of a few lines, with the learner of the real one."""
     folder = tmp_path_factory.mktemp("tiny") / "texts"
     (folder / "cores").mkdir(parents=True)
-    for name in ("__init__.py", "train.py", "reading.py"):
+    for name in ("__init__.py", "train.py", "examples.py", "reading.py"):
         shutil.copy(ROOT / "corpus" / name, folder / name)
     for name, lines in CORES.items():
         (folder / "cores" / f"{name}.txt").write_text("\n".join(lines), encoding="utf-8")
-    (folder / "fragments.txt").write_text("plumbing|水龙头,漏水\nelectrical|灯,插座\n", encoding="utf-8")
-    (folder / "dangers.txt").write_text("fire|着火,冒烟\ninjury|流血\n", encoding="utf-8")
-    rows = np.array([[90, 10], [10, 90]], np.int8)
-    words = {"zh_words": "水\n灯", "en_words": "tap\nlamp"}
-    tables = {name: np.frombuffer(said.encode(), np.uint8) for name, said in words.items()}
-    np.savez(folder / "vectors.npz", zh=rows, en=rows, **tables)
+    for question, lines in PIECES.items():
+        (folder / "pieces" / question).mkdir(parents=True)
+        (folder / "pieces" / question / "all.txt").write_text("\n".join(lines), encoding="utf-8")
     return folder
 
 
@@ -115,7 +117,7 @@ def test_a_word_that_only_one_order_has_is_not_in_the_model(corpus, tmp_path):
 
     out = tmp_path / "ours.bin"
     run("train", "--log", write_log(tmp_path / "log.jsonl"), "--corpus", corpus, "--out", out, "--json")
-    grams = decoded(out.read_bytes()).grams.split("\n")
+    grams = decoded(out.read_bytes()).names.split("\n")
     assert {"蓝盒", "tap"} <= set(grams)
     assert [gram for gram in grams if "zach" in gram] == []
 
@@ -153,7 +155,7 @@ def test_a_corpus_that_is_none_says_what_to_pass(invoke, tmp_path):
     log, out = write_log(tmp_path / "log.jsonl"), tmp_path / "ours.bin"
     result = invoke("train", "--log", log, "--corpus", tmp_path, "--out", out)
     assert result.exit_code == 1
-    assert "vectors.npz" in result.stderr
+    assert "pieces" in result.stderr
     assert "pass --corpus" in result.stderr
     assert not out.exists()
 

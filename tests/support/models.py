@@ -25,16 +25,13 @@ def tiny(version: str, **pulls: dict[str, float]) -> bytes:
         Document(
             version=version,
             answers=ANSWERS,
-            grams="\n".join(pulls),
-            gram_rows=rows.tobytes(),
-            gram_squares=np.ones(len(pulls), "<f2").tobytes(),
-            gram_scale=(0.1,) * len(_COLUMNS),
-            words="",
-            word_rows=np.zeros(len(_COLUMNS), np.int8).tobytes(),
-            word_squares=np.zeros(1, "<f2").tobytes(),
-            word_scale=(1.0,) * len(_COLUMNS),
+            names="\n".join(pulls),
+            rows=rows.tobytes(),
+            squares=np.ones(len(pulls), "<f2").tobytes(),
+            scale=(0.1,) * len(_COLUMNS),
             bias=tuple(_BIAS.get(answer, 0.0) for answer in _COLUMNS),
             sharpness=4.0,
+            doubt=0.0,
         )
     )
 
