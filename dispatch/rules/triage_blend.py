@@ -65,29 +65,28 @@ def weigh(
     all who has chosen one on a form: "out of scope" has to be so much the likelier. That a text is unclear makes all
     that it may mean less likely, unless words or channel say what it is about.
     """
-    shares = [
-        (weight / (sum(told.values()) + _UNSURE), told)
-        for weight, told in ((_WORDS_WEIGH, votes), (_THINGS_WEIGH, named), (_STATED_WEIGHS, stated))
-        if told
-    ]
-    rest = max(1.0 - heard.probability - heard.second_probability, _LEAST) / len(policy.trades)
+    trades = policy.trades
+    rest = max(1.0 - heard.probability - heard.second_probability, _LEAST) / len(trades)
     chances = dict.fromkeys(votes, rest)
     chances[heard.trade], chances[heard.second] = heard.probability, heard.second_probability
-    scores: dict[str, float] = {}
-    for trade, chance in chances.items():
-        if trade in policy.trades or trade == OUT_OF_SCOPE:
-            score = math.log(max(chance, _LEAST))
-            for part, told in shares:
-                score += part * told.get(trade, 0)
-            scores[trade] = score
+    scores = {
+        trade: math.log(max(chance, _LEAST))
+        for trade, chance in chances.items()
+        if trade in trades or trade == OUT_OF_SCOPE
+    }
     if not scores:
         return Weighed(None, 0, ())
+    if votes:
+        for weight, told in ((_WORDS_WEIGH, votes), (_THINGS_WEIGH, named), (_STATED_WEIGHS, stated)):
+            share = weight / (sum(told.values()) + _UNSURE)
+            for trade, said in told.items():
+                scores[trade] += share * said
     if len(named) > 1 and (first := next(iter(named))) in scores:
         scores[first] += _NAMED_FIRST
     if OUT_OF_SCOPE in scores:
         scores[OUT_OF_SCOPE] -= _CRAFT_STATED if stated else _CRAFT_NAMED if named else _CRAFT_LIKELIER
     ranked = sorted([(-score, trade) for trade, score in scores.items()])
-    others = max(len(policy.trades) + 1 - len(scores), 0)
+    others = max(len(trades) + 1 - len(scores), 0)
     whole = sum(map(math.exp, scores.values())) + rest * others + (0.0 if votes else chances.get(UNCLEAR, 0.0))
     likely = tuple([(trade, round(_CERTAIN * math.exp(-score) / whole)) for score, trade in ranked[:2]])
     best, permille = likely[0]

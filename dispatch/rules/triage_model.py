@@ -203,14 +203,12 @@ class Model:
         """The features of each text that spoke most for its trade, the strongest first."""
         at, starts = batch.at, batch.starts
         texts = np.repeat(np.arange(len(starts)), batch.counts)
-        trades = batch.trades[texts]
-        weights = self._rows[at, trades] * (self._scale[trades] / batch.lengths[texts])
-        order = np.lexsort((-weights, texts))
-        rank = np.arange(len(at)) - starts[texts]
-        kept = order[(rank < _LOOKED_AT) & (weights[order] > 0)]
-        ends = np.searchsorted(texts[kept], np.arange(len(starts)), "right").tolist()
-        numbers = at[kept].tolist()
-        return [numbers[start:end] for start, end in pairwise((0, *ends))]
+        speaks = np.flatnonzero(self._rows[at, batch.trades[texts]] > 0)
+        at, texts = at[speaks], texts[speaks]
+        order = np.lexsort((-self._rows[at, batch.trades[texts]], texts))
+        ends = np.searchsorted(texts, np.arange(len(starts)), "right").tolist()
+        numbers = at[order].tolist()
+        return [numbers[start : min(start + _LOOKED_AT, end)] for start, end in pairwise((0, *ends))]
 
 
 class _Batch:

@@ -10,7 +10,6 @@ from dispatch.rules.words import Hit
 
 _WIDE_IMPACTS: Final = frozenset({"building", "campus"})
 _WORD_PRESSES: Final = 0.6
-_MUST_PRESS: Final = 0.2
 
 
 def urgency_of(
@@ -37,7 +36,9 @@ def urgency_of(
         told.append(("urgent", "impact"))
     said = ours or words + told
     if heard is not None and not ours and (words or not (told or is_denied(alarms))):
-        urgency = _most([*told, (_heard(heard, words), "")])
+        urgency = _heard(heard, words)
+        if told:
+            urgency = _most([*told, (urgency, "")])
     else:
         urgency = _most(said)
     evidence += [f"{word}→{name}" for name, word in said if name == urgency]
@@ -57,15 +58,12 @@ def _most(said: Sequence[tuple[str, str]]) -> str:
 
 
 def _heard(heard: Prediction, words: Sequence[tuple[str, str]]) -> str:
-    """How much a text presses. What words of the lexicon say of it counts for much, and yields to all the others.
-
-    What is urgent has to be so by a margin: in learning it was given more weight than it has among a day's reports.
-    """
-    speaks = dict(zip(PRESSING, heard.pressing, strict=True))
-    speaks["urgent"] -= _MUST_PRESS
+    """How much a text presses. What words of the lexicon say of it counts for much, and yields to all the others."""
+    speaks = heard.pressing
     if words:
         said = _most(words)
         if said == "emergency":
             return said
-        speaks[said] += _WORD_PRESSES
-    return max(speaks, key=speaks.__getitem__)
+        adds = [_WORD_PRESSES if name == said else 0.0 for name in PRESSING]
+        speaks = [weight + more for weight, more in zip(speaks, adds, strict=True)]
+    return PRESSING[speaks.index(max(speaks))]
