@@ -15,7 +15,7 @@ from dispatch.rules.triage_features import SET_ASIDE, features
 from dispatch.rules.triage_model import CALM, OUT_OF_SCOPE, UNCLEAR
 from dispatch.rules.words import fold
 
-_PIECE = 0.7
+_PIECE = 0.5
 _SHORT = 2
 _LOUD = re.compile(
     "(?<!不)(?<!着)急(?!诊|救|停|刹)|尽快|马上|立刻|立即|赶紧|赶快|快来|快点|速来|火速"
