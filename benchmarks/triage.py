@@ -1,7 +1,7 @@
 """How well reports are understood: our held-out texts, and the labelled texts of others where there are any.
 
 Judged by `classify`, as the engine asks it, from the text alone; beside a logistic regression on character TF-IDF that
-learns from the same reports (it needs scikit-learn, of the extra `train`). Prints one JSON line.
+learns from the same reports and pieces (it needs scikit-learn, of the extra `train`). Prints one JSON line.
 """
 
 import argparse
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.common import machine, median, percentile, report, say
-from corpus.reading import OUT_OF_SCOPE, Core, cores
+from corpus.reading import OUT_OF_SCOPE, Core, cores, pieces
 from dispatch.config import load_config
 from dispatch.rules.policy import Policy
 from dispatch.rules.triage import Classification, classify, hear
-from dispatch.rules.triage_model import shipped
+from dispatch.rules.triage_model import UNCLEAR, shipped
 
 ROOT = Path(__file__).parents[1]
 DEV = ROOT.parent / "shared" / "data" / "triage"
@@ -112,8 +112,8 @@ def hard_negatives(judged: Sequence[Judged]) -> dict[str, object]:
     return {"n": found["calm"], "false_alarms": found["false_alarms"]}
 
 
-def baseline(told: Sequence[Core], cases: Sequence[Case]) -> float | None:
-    """The share that character TF-IDF with logistic regression, learnt from ``told``, gets right of ``cases``."""
+def baseline(told: Sequence[tuple[str, str]], cases: Sequence[Case]) -> float | None:
+    """The share of ``cases`` that character TF-IDF with logistic regression gets right; ``told``: trades and texts."""
     try:
         from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415 - of an extra
         from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - of an extra
@@ -121,14 +121,14 @@ def baseline(told: Sequence[Core], cases: Sequence[Case]) -> float | None:
     except ImportError:
         return None
     grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True)
-    matrix = grams.fit_transform([core.text for core in told])
+    matrix = grams.fit_transform([text for _, text in told])
     each = LogisticRegression(C=10, solver="liblinear", random_state=0)
-    learner = OneVsRestClassifier(each).fit(matrix, [core.trades[0] for core in told])
+    learner = OneVsRestClassifier(each).fit(matrix, [trade for trade, _ in told])
     said = learner.predict(grams.transform([case.text for case in cases]))
     return share(one in case.trades for one, case in zip(said, cases, strict=True))
 
 
-BATCH = 50
+BATCH = 256  # as many as a busy lane takes at once (DISPATCH_BATCH_RECORDS)
 
 
 def speed(policy: Policy, texts: Sequence[str], rounds: int) -> tuple[list[float], dict[str, object]]:
@@ -161,7 +161,9 @@ def main() -> None:
     say(f"{len(ours)} held-out texts; of others: {', '.join(sets) or f'none in {asked.dev}'}")
     oblique = [each for each in ours if each[0].phenomenon == "paraphrase"]
     paraphrases = trades(oblique)
-    rival = baseline([core for core in corpus if core.split == "open"], [case for case, _ in oblique])
+    told = [(core.trades[0], core.text) for core in corpus if core.split == "open"]
+    told += [(trade, text) for trade, text in pieces("trade") if trade != UNCLEAR]
+    rival = baseline(told, [case for case, _ in oblique])
     runs, calls = speed(policy, [case.text for judged in (ours, *sets.values()) for case, _ in judged], asked.rounds)
     report(
         name="triage",

@@ -29,7 +29,7 @@ from dispatch.rules.triage_model import CALM, FILE, Document, Model, write
 FOLDER = Path(__file__).parent
 TARGET = FOLDER.parent / "dispatch" / "rules" / FILE
 _STRICT = {"trade": 0.6, "hazard": 0.6, "urgency": 0.5, "kind": 1.2}
-_EVENED = 0.5
+_EVENED = 0.3
 _FAINT = 3
 _FAINT_ROW = 8
 _MISS = 2.0

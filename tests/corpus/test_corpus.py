@@ -1,4 +1,4 @@
-"""The corpus: enough texts, labels that exist, and a held-out part that nothing else in it resembles."""
+"""The corpus: enough texts and pieces, labels that exist, and a held-out part that nothing else in it resembles."""
 
 import re
 from collections import Counter, defaultdict
@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from corpus.reading import OUT_OF_SCOPE, URGENCIES, CorpusError, cores
+from corpus import reading
+from corpus.reading import OUT_OF_SCOPE, QUESTIONS, URGENCIES, CorpusError, cores
 from dispatch.config import load_config
 from dispatch.models.policy import KINDS
+from dispatch.rules.triage_model import CALM, UNCLEAR
 
 POLICY = load_config(Path(__file__).parents[2] / "config")
 TRADES = {*POLICY.trades, OUT_OF_SCOPE}
@@ -16,6 +18,7 @@ HAZARDS = {words.hazard for words in POLICY.document.lexicon.emergencies.values(
 UNKNOWN_TO_THE_LEXICON = {"injury", "fall", "chemical", "food_poisoning"}
 CORES = list(cores())
 HELD_OUT = [core for core in CORES if core.split == "test"]
+PIECES = {question: list(reading.pieces(question)) for question in QUESTIONS}
 
 
 def bare(text):
@@ -28,7 +31,7 @@ def pieces(text):
 
 
 def test_there_are_enough_of_them():
-    assert len(CORES) >= 72_000
+    assert len(CORES) >= 88_000
     assert len(HELD_OUT) >= 770
     assert sum(core.phenomenon == "paraphrase" for core in HELD_OUT) >= 250
     assert sum("\u4e00" <= char <= "\u9fff" for core in CORES for char in core.text[:1]) > len(CORES) / 3
@@ -45,6 +48,22 @@ def test_labels_are_known():
     assert {core.kind for core in CORES} <= set(KINDS)
     assert {core.hazard for core in CORES} - {""} <= HAZARDS | UNKNOWN_TO_THE_LEXICON
     assert all(1 <= core.faults <= 3 for core in CORES)
+
+
+def test_there_are_enough_pieces_and_their_answers_are_known():
+    answers = {question: {answer for answer, _ in told} for question, told in PIECES.items()}
+    assert len(PIECES["trade"]) >= 50_000
+    assert answers["trade"] == TRADES | {UNCLEAR}
+    assert answers["hazard"] == {core.hazard for core in CORES} - {"", "fall"} | {CALM}
+    assert answers["urgency"] == {"urgent", "normal", "low"}
+    assert answers["kind"] <= set(KINDS)
+
+
+def test_no_piece_stands_twice_or_is_a_held_out_text():
+    held_out = {bare(core.text) for core in HELD_OUT}
+    for told in PIECES.values():
+        said = Counter((answer, bare(text)) for answer, text in told)
+        assert [piece for piece, count in said.items() if count > 1 or piece[1] in held_out] == []
 
 
 def test_urgencies_that_two_may_give_are_neighbours():
@@ -97,6 +116,16 @@ def test_a_line_that_cannot_be_read_is_named(tmp_path, line):
     (tmp_path / "bad.txt").write_text(f"@trade gas\n## zh\n{line}\n", encoding="utf-8")
     with pytest.raises(CorpusError, match=r"bad\.txt:3"):
         list(cores(tmp_path))
+
+
+@pytest.mark.parametrize("line", ["plumbing", "| drips", "plumbing |", "plumbing | , ,"])
+def test_a_line_of_pieces_that_cannot_be_read_is_named(tmp_path, line):
+    (tmp_path / "trade").mkdir()
+    (tmp_path / "trade" / "bad.txt").write_text(f"# what drips\ngas | 打不着, no flame\n{line}\n", encoding="utf-8")
+    told = reading.pieces("trade", tmp_path)
+    assert [next(told), next(told)] == [("gas", "打不着"), ("gas", "no flame")]
+    with pytest.raises(CorpusError, match=r"bad\.txt:3"):
+        next(told)
 
 
 def test_a_text_without_a_voice_above_it_is_refused(tmp_path):
