@@ -18,10 +18,10 @@ from dispatch.rules.policy import Policy
 from dispatch.rules.triage_model import OUT_OF_SCOPE, UNCLEAR, Prediction
 from dispatch.rules.words import Hit
 
-CALM_BELOW: Final = -0.9
+CALM_BELOW: Final = -0.7
 """An alarm score at which a word of alarm is taken for a figure of speech, a drill, or a thing of the past."""
 
-ALARM_ABOVE: Final = -0.45
+ALARM_ABOVE: Final = -0.5
 """An alarm score at which the model alone calls it an emergency."""
 
 DENIED_ABOVE: Final = 1.0
@@ -30,7 +30,7 @@ DENIED_ABOVE: Final = 1.0
 CRAFT_IN_A_LETTER: Final = 0.8
 """By how much a letter has to be likelier than a repair, if a craft is found for what it tells."""
 
-SURE_PERMILLE: Final = 300
+SURE_PERMILLE: Final = 275
 """Below this certainty the front desk is asked."""
 
 _WORDS_WEIGH: Final = 0.5
