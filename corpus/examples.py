@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from corpus.reading import QUESTIONS, Core, pieces
 from dispatch.rules.triage_features import SET_ASIDE, features
-from dispatch.rules.triage_model import CALM, OUT_OF_SCOPE, UNCLEAR
+from dispatch.rules.triage_model import CALM, OUT_OF_SCOPE
 from dispatch.rules.words import fold
 
 _PIECE = 0.5
@@ -63,12 +63,12 @@ def examples(told: Sequence[Core]) -> list[Example]:
 
 
 def small_examples() -> list[Example]:
-    """The pieces, each of which tells of one question alone; but what tells of a craft is nothing to be alarmed at."""
+    """The pieces, each of which tells of one question alone; what tells of a craft, or of nothing, alarms nobody too."""
     return [
         Example(
             features=features_of(text),
             trade=answer if question == "trade" else "",
-            hazard=answer if question == "hazard" else CALM if question == "trade" and answer != UNCLEAR else "",
+            hazard=answer if question == "hazard" else CALM if question == "trade" else "",
             urgency=answer if question == "urgency" else "",
             kind=answer if question == "kind" else "",
             weight=_PIECE,

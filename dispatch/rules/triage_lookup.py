@@ -53,7 +53,7 @@ class FeatureIndex:
             (owners, self._pieces(texts, owners), np.repeat(owners, counts) | np.array(words, np.int64))
         )
         together.sort()  # what np.unique does by hashing, four times faster for so few
-        together = together[np.append(together[1:] != together[:-1], True)]
+        together = together[np.diff(together, append=-1) != 0]
         numbers = (together & ((1 << _OWNER_BITS) - 1)).astype(np.intp)
         return numbers, np.flatnonzero(numbers == 0)
 
