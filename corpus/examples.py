@@ -63,7 +63,7 @@ def examples(told: Sequence[Core]) -> list[Example]:
 
 
 def small_examples() -> list[Example]:
-    """The pieces, each of which tells of one question alone; what tells of a craft, or of nothing, alarms nobody too."""
+    """The pieces, each of which tells of one question; but what tells of a craft, or of nothing, alarms nobody."""
     return [
         Example(
             features=features_of(text),

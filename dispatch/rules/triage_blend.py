@@ -21,11 +21,11 @@ from dispatch.rules.words import Hit
 CALM_BELOW: Final = -0.7
 """An alarm score at which a word of alarm is taken for a figure of speech, a drill, or a thing of the past."""
 
-ALARM_ABOVE: Final = -0.5
+ALARM_ABOVE: Final = -0.45
 """An alarm score at which the model alone calls it an emergency."""
 
 DENIED_ABOVE: Final = 1.0
-"""The same where the text names emergencies only to deny them."""
+"""The same where the text names emergencies only to deny them, or does not say what is the matter."""
 
 CRAFT_IN_A_LETTER: Final = 0.8
 """By how much a letter has to be likelier than a repair, if a craft is found for what it tells."""
@@ -113,8 +113,8 @@ def is_calm(heard: Prediction) -> bool:
 
 
 def is_felt(heard: Prediction, alarms: Sequence[Hit]) -> bool:
-    """Whether it is an emergency to the model alone; a text that denies one has to sound more like one."""
-    return heard.alarm > (DENIED_ABOVE if is_denied(alarms) else ALARM_ABOVE)
+    """Whether it is an emergency to the model alone; one that is denied or unclear has to sound more like one."""
+    return heard.alarm > (DENIED_ABOVE if heard.trade == UNCLEAR or is_denied(alarms) else ALARM_ABOVE)
 
 
 def is_denied(alarms: Sequence[Hit]) -> bool:
