@@ -1,6 +1,7 @@
 """What all benchmarks share: real servers in a temporary folder, processes of one's own, figures, the report."""
 
 import contextlib
+import ctypes
 import json
 import logging
 import math
@@ -141,8 +142,6 @@ def cpu_s(pid: int) -> float:
 def die_with_parent() -> None:
     """Have the kernel end this process when its parent ends (Linux; elsewhere nothing)."""
     if sys.platform == "linux":
-        import ctypes  # noqa: PLC0415 -- of use on one system alone
-
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 

@@ -18,6 +18,11 @@ from dispatch.rules.policy import Policy
 from dispatch.rules.triage import Classification, classify, hear
 from dispatch.rules.triage_model import UNCLEAR, shipped
 
+try:
+    from benchmarks import tfidf
+except ImportError:
+    tfidf = None
+
 ROOT = Path(__file__).parents[1]
 DEV = ROOT.parent / "shared" / "data" / "triage"
 
@@ -113,18 +118,10 @@ def hard_negatives(judged: Sequence[Judged]) -> dict[str, object]:
 
 
 def baseline(told: Sequence[tuple[str, str]], cases: Sequence[Case]) -> float | None:
-    """The share of ``cases`` that character TF-IDF with logistic regression gets right; ``told``: trades and texts."""
-    try:
-        from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415 - of an extra
-        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - of an extra
-        from sklearn.multiclass import OneVsRestClassifier  # noqa: PLC0415 - of an extra
-    except ImportError:
+    """The share of ``cases`` that the baseline gets right; ``told``: trades and texts. None without scikit-learn."""
+    if tfidf is None:
         return None
-    grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True)
-    matrix = grams.fit_transform([text for _, text in told])
-    each = LogisticRegression(C=10, solver="liblinear", random_state=0)
-    learner = OneVsRestClassifier(each).fit(matrix, [trade for trade, _ in told])
-    said = learner.predict(grams.transform([case.text for case in cases]))
+    said = tfidf.answers(told, [case.text for case in cases])
     return share(one in case.trades for one, case in zip(said, cases, strict=True))
 
 

@@ -82,24 +82,19 @@ class _Finder:
     """The words of one layer in one language, all found in one pass: the longest at each place, none inside another."""
 
     def __init__(self, words: Iterable[Word], *, is_english: bool) -> None:
-        self._words = list(words)
+        self._words, self._is_english = list(words), is_english
         texts = [_framed(word.text.split(" ")) if is_english else word.text for word in self._words]
         self._search = AhoCorasick(texts, matchkind=MatchKind.LeftmostLongest, store_patterns=False)
 
-    def zh(self, text: str) -> list[Hit]:
-        """The hits in a text; ``at`` and ``end`` are its characters."""
+    def find(self, text: str) -> list[Hit]:
+        """The hits in a text, in English one of words that were :func:`_framed`, by whose numbers they are told."""
         try:
             found = self._search.find_matches_as_indexes(text)
         except UnicodeEncodeError:  # half of a pair: no character, and UTF-8 has no bytes for it
             found = self._search.find_matches_as_indexes(_HALF.sub("?", text))
-        return [Hit(self._words[number], at, end, is_english=False) for number, at, end in found]
-
-    def en(self, framed: str) -> list[Hit]:
-        """The hits in words that were :func:`_framed`; ``at`` and ``end`` are the words' numbers."""
-        return [
-            Hit(self._words[number], framed.count("<", 0, at), framed.count("<", 0, end), is_english=True)
-            for number, at, end in self._search.find_matches_as_indexes(framed)
-        ]
+        if self._is_english:
+            found = [(number, text.count("<", 0, at), text.count("<", 0, end)) for number, at, end in found]
+        return [Hit(self._words[number], at, end, self._is_english) for number, at, end in found]
 
 
 def _framed(tokens: Sequence[str]) -> str:
@@ -142,13 +137,13 @@ class WordIndex:
 
     def scan(self, text: str) -> tuple[list[Hit], list[Hit]]:
         """The things and the alarms that a folded text names, each in order of place; never fails."""
-        things, alarms = self._zh_things.zh(text), self._zh_alarms.zh(text)
+        things, alarms = self._zh_things.find(text), self._zh_alarms.find(text)
         if alarms:
             alarms = self._judge(_uncovered(alarms, things), text, ())
         tokens = self.tokens(text)
         if tokens:
             framed = _framed(tokens)
-            en_things, en_alarms = self._en_things.en(framed), self._en_alarms.en(framed)
+            en_things, en_alarms = self._en_things.find(framed), self._en_alarms.find(framed)
             things += en_things
             if en_alarms:
                 alarms += self._judge(_uncovered(en_alarms, en_things), text, tokens)
