@@ -7,7 +7,6 @@ the alphabet. A word of an emergency that is not denied overrides all of that: i
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
@@ -24,7 +23,8 @@ from dispatch.rules.triage_blend import (
 )
 from dispatch.rules.triage_model import Model, Prediction, shipped
 from dispatch.rules.triage_urgency import urgency_of
-from dispatch.rules.words import Hit, WordIndex, fold
+from dispatch.rules.triage_words import CERTAIN, Pointers, Source, Votes
+from dispatch.rules.words import Hit, fold
 
 LEXICON_VERSION = "lexicon-1"
 """The version where no model was asked; else it is the model's own."""
@@ -33,15 +33,8 @@ LETTER_KINDS = frozenset({"complaint", "suggestion", "inquiry"})
 """Kinds that ask for an answer and not for a craftsman: the front desk gives them a trade, or none."""
 
 _PLANNED_ORIGINS = frozenset({"preventive", "campaign"})
-_HINT_WEIGHT = 12
-_CATEGORY_WEIGHT = 16
-_UNSURE = 2
 _EVIDENCE_LIMIT = 12
-_QUOTE_LIMIT = 40
-_CERTAIN = 1000
 _ALARM_CONFIDENCE = 950
-
-Source = Literal["lexicon", "hint", "category", "model", "none"]
 
 
 class Classification(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,50 +61,6 @@ class Classification(msgspec.Struct, frozen=True, kw_only=True):
     named: tuple[str, ...] = ()
 
 
-class _Votes:
-    """The weight that each trade has collected, where it was first named, and what said so.
-
-    ``named`` is the weight of things alone, without symptoms; ``stated`` that of a channel's hint and category.
-    """
-
-    def __init__(self) -> None:
-        self.weight: dict[str, int] = {}
-        self.first: dict[str, int] = {}
-        self.sources: dict[str, Source] = {}
-        self.named: dict[str, int] = {}
-        self.stated: dict[str, int] = {}
-        self._counted: set[tuple[str, str]] = set()
-
-    def add(self, trade: str, weight: int, at: int, source: Source) -> None:
-        """Count for ``trade``; of several sources the first one counted is named."""
-        if trade not in self.weight:
-            self.weight[trade], self.first[trade], self.sources[trade] = weight, at, source
-            return
-        self.weight[trade] += weight
-        self.first[trade] = min(at, self.first[trade])
-
-    def hits(self, hits: list[Hit], source: Source) -> None:
-        """Count each different word once."""
-        for hit in hits:
-            for trade, weight in hit.word.votes:
-                counted = (hit.word.text, trade)
-                if counted not in self._counted:
-                    self._counted.add(counted)
-                    self.add(trade, weight, hit.at, source)
-                    if weight == hit.word.weight:  # a symptom has half of it
-                        self.named[trade] = self.named.get(trade, 0) + weight
-
-    def best(self) -> tuple[str | None, int]:
-        """The winner, and how sure it is, in thousandths."""
-        if not self.weight:
-            return None, 0
-        if len(self.weight) == 1:
-            trade, weight = next(iter(self.weight.items()))
-            return trade, _CERTAIN * weight // (weight + _UNSURE)
-        trade = min(self.weight, key=lambda each: (-self.weight[each], self.first[each], each))
-        return trade, _CERTAIN * self.weight[trade] // (sum(self.weight.values()) + _UNSURE)
-
-
 def hear(texts: Sequence[str], model: Model | None = None) -> list[Prediction]:
     """What a model makes of many texts at once, for :func:`classify`: that costs less than one after another."""
     return (model or shipped()).predict_all([fold(text) for text in texts])
@@ -136,38 +85,30 @@ def classify(
     ``heard`` is what :func:`hear` made of the text, if it was asked before, with the same ``model`` (the shipped one).
     """
     model = model or shipped()
-    index = policy.compiled(WordIndex)
     folded = fold(text or "")
-    things, alarms = index.scan(folded)
-    evidence = [said for hit in things for said in hit.word.evidence]
-    votes = _Votes()
-    votes.hits(things, "lexicon")
-    named = tuple(votes.weight)
-    if trade_hint:
-        _hint(policy, votes, trade_hint, evidence)
-    if category:
-        alarms += _category(policy, index, votes, category, evidence)
-    tasks = _tasks(alarms, evidence)
+    words = Pointers(policy, folded, category, trade_hint)
+    evidence = words.evidence
     planned = origin in _PLANNED_ORIGINS or kind == "preventive"
     said = None if planned else _heard(model, folded, heard)
-    found, source = _trade(policy, votes, things, said)
-    if planned:
-        alarms = []
+    found, source = _trade(policy, words.votes, words.things, said)
+    alarms = [] if planned else words.alarms
     emergency, dangers, felt = _danger(policy, alarms, said, found.trade, evidence)
-    told = tuple(dict.fromkeys((*hazards, *dangers, *tasks))) if hazards or tasks else dangers
+    told = tuple(dict.fromkeys((*hazards, *dangers, *words.tasks))) if hazards or words.tasks else dangers
     urgency = "emergency"
     if not dangers:
         alarming = tuple(each for each in hazards if each not in policy.document.lexicon.tasks)
-        urgency = urgency_of(index.hazards, alarms, alarming, urgency_hint, impact, said, evidence)
-    trade, confidence, alarmed_by = found.trade, found.confidence_permille, _alarmed_by(dangers, urgency, felt=felt)
+        urgency = urgency_of(words.known_hazards, alarms, alarming, urgency_hint, impact, said, evidence)
+    alarmed_by = _alarmed_by(dangers, urgency, felt=felt)
+    trade, confidence = found.trade, found.confidence_permille
     if emergency is not None:
         trade, confidence, source = emergency, max(confidence, _ALARM_CONFIDENCE), alarmed_by
-    elif urgency == "emergency" and (trade is None or source == "model") and (sent := _trade_for(policy, told)):
-        trade, confidence, source = sent, _ALARM_CONFIDENCE, "hint"
-    if said is not None and kind == "repair" and urgency != "emergency":
-        kind = heard_kind(said, trade)
-    if kind in LETTER_KINDS and urgency != "emergency" and trade != trade_hint:
-        trade, confidence, source = None, 0, "none"
+    elif urgency == "emergency":
+        if (trade is None or source == "model") and (sent := _trade_for(policy, told)):
+            trade, confidence, source = sent, _ALARM_CONFIDENCE, "hint"
+    else:
+        kind = heard_kind(said, trade) if said is not None and kind == "repair" else kind
+        if kind in LETTER_KINDS and trade != trade_hint:
+            trade, confidence, source = None, 0, "none"
     if source == "model" and trade and said is not None:
         evidence += [f"{word}→{trade}" for word in model.reasons(said, trade)]
     return Classification(
@@ -184,7 +125,7 @@ def classify(
         alternatives=found.alternatives,
         out_of_scope=trade is None and found.out_of_scope,
         alarmed_by=alarmed_by,
-        named=named if emergency is None else (*named, emergency),
+        named=words.named if emergency is None else (*words.named, emergency),
     )
 
 
@@ -212,10 +153,10 @@ def _alarmed_by(dangers: Sequence[str], urgency: str, *, felt: bool) -> Source:
     return "hint" if urgency == "emergency" else "none"
 
 
-def _trade(policy: Policy, votes: _Votes, things: Sequence[Hit], said: Prediction | None) -> tuple[Weighed, Source]:
+def _trade(policy: Policy, votes: Votes, things: Sequence[Hit], said: Prediction | None) -> tuple[Weighed, Source]:
     """Who goes, and what said so: the site's words; else votes and model together; else the votes alone."""
     if (site := site_trade(things)) is not None:
-        return Weighed(site, _CERTAIN, ((site, _CERTAIN),)), "lexicon"
+        return Weighed(site, CERTAIN, ((site, CERTAIN),)), "lexicon"
     if said is not None:
         found = weigh(policy, votes.weight, votes.named, votes.stated, said)
         return found, votes.sources.get(found.trade, "model") if found.trade else "none"
@@ -223,28 +164,6 @@ def _trade(policy: Policy, votes: _Votes, things: Sequence[Hit], said: Predictio
     if trade is None or confidence < policy.document.lexicon.min_confidence_permille:
         return Weighed(None, 0, ()), "none"
     return Weighed(trade, confidence, ((trade, confidence),)), votes.sources[trade]
-
-
-def _hint(policy: Policy, votes: _Votes, hint: str, evidence: list[str]) -> None:
-    if hint in policy.trades:
-        votes.add(hint, _HINT_WEIGHT, 0, "hint")
-        votes.stated[hint] = votes.stated.get(hint, 0) + _HINT_WEIGHT
-        evidence.append(f"hint→{hint}")
-    else:
-        evidence.append(f"unknown hint {hint[:_QUOTE_LIMIT]!r}")
-
-
-def _category(policy: Policy, index: WordIndex, votes: _Votes, category: str, evidence: list[str]) -> list[Hit]:
-    """A category is a trade's id, or words like any others. Gives its alarms."""
-    if category in policy.trades:
-        votes.add(category, _CATEGORY_WEIGHT, 0, "category")
-        votes.stated[category] = votes.stated.get(category, 0) + _CATEGORY_WEIGHT
-        evidence.append(f"category→{category}")
-        return []
-    things, alarms = index.scan(fold(category))
-    votes.hits(things, "category")
-    evidence += [said for hit in things for said in hit.word.evidence]
-    return alarms
 
 
 def _emergency(policy: Policy, alarms: Sequence[Hit], evidence: list[str]) -> tuple[str | None, tuple[str, ...]]:
@@ -271,13 +190,6 @@ def _trade_for(policy: Policy, hazards: tuple[str, ...]) -> str | None:
         if words.hazard in hazards:
             return words.trade
     return None
-
-
-def _tasks(alarms: Sequence[Hit], evidence: list[str]) -> tuple[str, ...]:
-    """Work that takes more than its trade: its hazards, as far as words name them."""
-    found = [(hit, mark) for hit in alarms for mark in hit.word.marks if mark.kind == "task" and not hit.negated]
-    evidence += [f"{hit.word.text}→{mark.name}" for hit, mark in found]
-    return tuple(dict.fromkeys(mark.name for _, mark in found))
 
 
 def _requirements(policy: Policy, trade: str | None, hazards: Sequence[str]) -> tuple[Requirement, ...]:
