@@ -71,7 +71,10 @@ def _escalations(summary: Summary) -> Table:
 
 
 def agreement(completions: Iterable[Heard], reports: Sequence[Report]) -> list[str]:
-    """How often the classifier and the corpus say the same, and how well duplicates were found."""
+    """How often the classifier says what the day's labels say, and how well duplicates were found.
+
+    Where two dispatchers might give different urgencies, both count as right.
+    """
     opened = {event.data["request_id"]: event for event in completions if event.type == "work-order.opened"}
     merged = {event.subject for event in completions if event.type == "work-order.merged"}
     trade, urgency = Share(), Share()
@@ -84,13 +87,13 @@ def agreement(completions: Iterable[Heard], reports: Sequence[Report]) -> list[s
         trade.of += 1
         trade.good += needs[0].get("trade", "") == report.expect["trade"]
         urgency.of += 1
-        urgency.good += event.data.get("urgency") == report.expect["urgency"]
+        urgency.good += event.data.get("urgency") in {report.expect["urgency"], report.expect.get("urgency_also")}
         if event.subject in merged:
             found.add(report.request_id)
     beside = sorted(found - meant)
     missed = " ".join(sorted(meant - found))
     return [
-        f"分类一致 classifier agrees with the corpus: trade {trade}, urgency {urgency}",
+        f"分类一致 classifier agrees with the labels: trade {trade}, urgency {urgency}",
         f"重复识别 duplicates: {len(found & meant)} of {len(meant)} found (not: {missed or '–'})",
         f"此外合并 merged beside them: {len(beside)} {' '.join(beside)}",
     ]

@@ -9,6 +9,7 @@ from dispatch.demo.day import BEGIN, END, chance, read_day
 from dispatch.demo.play import stories_of
 from dispatch.demo.stage import event_bytes
 from dispatch.models import RequestSubmitted, parse
+from dispatch.models.policy_base import URGENCIES
 from dispatch.rules.location import locate
 
 TAGS = {
@@ -64,7 +65,8 @@ def test_every_place_and_every_expected_trade_is_known_to_the_policy(day, policy
     for report in day:
         assert locate(policy, report.data["location"], report.data["text"]).territory in policy.territories
         assert report.expect["trade"] in {*policy.trades, ""}
-        assert report.expect["urgency"] in {"emergency", "urgent", "normal", "low"}
+        levels = [URGENCIES.index(report.expect[key]) for key in ("urgency", "urgency_also") if key in report.expect]
+        assert max(levels) - min(levels) == len(levels) - 1, report.request_id
 
 
 def test_chance_is_the_same_in_every_run_and_differs_by_what_it_is_for():

@@ -1,7 +1,11 @@
 """The day's numbers, from a handful of events that a person can add up."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
+from dispatch.demo.day import read_day
 from dispatch.demo.stage import Heard
 from dispatch.demo.summary import summarise
 from dispatch.demo.tables import agreement
@@ -119,15 +123,14 @@ def test_territories_are_counted_apart_and_together():
     assert not summarise(topic.events, topic.events, "north").escalations
 
 
-def test_agreement_compares_what_was_classified_with_the_corpus():
-    from dispatch.demo.day import read_day
-
-    reports = read_day()[:2]
+@pytest.mark.parametrize(("said", "share"), [("normal", "1/2 = 50"), ("urgent", "2/2 = 100"), ("low", "0/2 = 0")])
+def test_agreement_compares_what_was_classified_with_the_labels(said, share):
+    first, second = (replace(each, expect={"trade": "gas", "urgency": "urgent"}) for each in read_day()[:2])
+    reports = [first, replace(second, expect={**second.expect, "urgency_also": "normal"})]
     topic = Topic()
     for report in reports:
-        needs = [{"trade": report.expect["trade"]}]
-        event = {"request_id": report.request_id, "requirements": needs, "urgency": "low"}
+        event = {"request_id": report.request_id, "requirements": [{"trade": "gas"}], "urgency": said}
         topic.say("work-order.opened", report.request_id, **event)
     lines = agreement(topic.events, reports)
     assert "trade 2/2 = 100 %" in lines[0]
-    assert "urgency 0/2 = 0 %" in lines[0]
+    assert f"urgency {share} %" in lines[0]
