@@ -15,7 +15,8 @@ from dispatch.rules.triage_features import SET_ASIDE, features
 from dispatch.rules.triage_model import CALM, OUT_OF_SCOPE
 from dispatch.rules.words import fold
 
-_PIECE = 0.5
+_PIECE = {"trade": 0.5, "hazard": 0.5, "urgency": 1.0, "kind": 0.5}
+"""How much a piece weighs beside a whole report, by what it tells of."""
 _SHORT = 2
 _LOUD = re.compile(
     "(?<!不)(?<!着)急(?!诊|救|停|刹)|尽快|马上|立刻|立即|赶紧|赶快|快来|快点|速来|火速"
@@ -29,7 +30,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A text's features and what is right for it: "" for what it does not tell of. A piece weighs less than a text."""
+    """A text's features and what is right for it: "" for what it does not tell of. A piece may weigh less."""
 
     features: Feature
     trade: str = ""
@@ -71,7 +72,7 @@ def small_examples() -> list[Example]:
             hazard=answer if question == "hazard" else CALM if question == "trade" else "",
             urgency=answer if question == "urgency" else "",
             kind=answer if question == "kind" else "",
-            weight=_PIECE,
+            weight=_PIECE[question],
         )
         for question in QUESTIONS
         for answer, text in pieces(question)

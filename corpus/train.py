@@ -29,7 +29,7 @@ from dispatch.rules.triage_model import CALM, FILE, Document, Model, write
 FOLDER = Path(__file__).parent
 TARGET = FOLDER.parent / "dispatch" / "rules" / FILE
 _STRICT = {"trade": 0.6, "hazard": 0.6, "urgency": 0.5, "kind": 1.2}
-_EVENED = 0.5
+_EVENED = 0.3
 _FAINT = 3
 _FAINT_ROW = 8
 _MISS = 2.0
@@ -53,7 +53,7 @@ def learn(matrix: sp.csr_matrix, right: Sequence[str], weights: Sequence[float],
     """One line for each answer against all others."""
     machine = LinearSVC(C=strict, random_state=0).fit(matrix, right, sample_weight=weights)
     signs, bias = machine.coef_, machine.intercept_
-    if len(machine.classes_) == 2:  # noqa: PLR2004 - scikit-learn has one line for two answers
+    if len(signs) == 1:  # scikit-learn has one line for two answers
         signs, bias = np.vstack([-signs, signs]), np.concatenate([-bias, bias])
     return Learnt(tuple(map(str, machine.classes_)), signs.astype(np.float32), bias.astype(np.float32))
 
@@ -192,7 +192,7 @@ def main() -> None:
         return
     made = second_round([*examples(told), *pieces], sure, version_of())
     TARGET.write_bytes(write(made))
-    print(f"{made.version}: {TARGET.stat().st_size} bytes")  # noqa: T201 - a tool's output
+    print(f"{made.version}: {TARGET.stat().st_size} bytes")
 
 
 def _say(unheard: Sequence[Core], learnt: dict[str, Learnt], matrix: sp.csr_matrix, sure: Certainty) -> None:
@@ -214,7 +214,7 @@ def _say(unheard: Sequence[Core], learnt: dict[str, Learnt], matrix: sp.csr_matr
             for at in np.arange(-1.0, 1.1, 0.2)
         ),
     ]
-    print("\n".join(lines))  # noqa: T201 - a tool's output
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

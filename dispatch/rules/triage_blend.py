@@ -30,7 +30,7 @@ DENIED_ABOVE: Final = 1.0
 CRAFT_IN_A_LETTER: Final = 0.8
 """By how much a letter has to be likelier than a repair, if a craft is found for what it tells."""
 
-SURE_PERMILLE: Final = 275
+SURE_PERMILLE: Final = 325
 """Below this certainty the front desk is asked."""
 
 _WORDS_WEIGH: Final = 0.5

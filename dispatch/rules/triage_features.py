@@ -32,7 +32,7 @@ _ASIDE_ZH = re.compile(
 )
 _ASIDE_EN = re.compile(
     r"\b(?:no|not|nothing|never|without|isnt|wasnt|dont|doesnt|didnt|arent|yesterday|last year|last week"
-    r"|if|drill|was|were|already)\b((?: [a-z]+){1,4})"
+    r"|if|drill|was|were|already)\b((?: (?!and\b|but\b)[a-z]+){1,4})"
 )
 
 
