@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dispatch.cli.group import CommandError
+from dispatch.models.policy_base import URGENCIES
 from dispatch.rules.faults import Asked, Faults, told_apart
 from dispatch.rules.location import Place, locate
 from dispatch.rules.policy import Policy
@@ -84,8 +85,11 @@ def _judged(
 
 
 def _row(row_id: str, verdict: Classification, faults: Faults, where: Place) -> dict[str, object]:
-    if faults.parts and verdict.trade is None:
-        verdict = faults.parts[0].verdict  # of two that compete nobody can say which; told apart they are known
+    """Of several faults the most severe one is told, of equals the one named first."""
+    told = [part.verdict for part in faults.parts]
+    if told:
+        verdict = min(told, key=lambda each: URGENCIES.index(each.urgency))
+    other = next((each.trade for each in told if each.trade != verdict.trade), faults.second)
     return {
         "id": row_id,
         "kind": verdict.kind,
@@ -94,7 +98,7 @@ def _row(row_id: str, verdict: Classification, faults: Faults, where: Place) -> 
         "emergency": int(verdict.urgency == "emergency"),
         "confidence": f"{verdict.confidence_permille / 1000:.3f}",
         "abstained": int(verdict.needs_front_desk and not verdict.out_of_scope),
-        "second_trade": faults.second or _second(verdict),
+        "second_trade": other or _second(verdict),
         "faults": max(1, len(faults.parts)),
         "building": where.building or "",
         "room": where.room or "",
