@@ -4,6 +4,7 @@ On those of the session another engine may be at work: the two would take each o
 """
 
 import asyncio
+import contextlib
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from dispatch.agents.admin import create_topics
 from dispatch.embedded import embedded
 from dispatch.embedded.ports import free_port
-from tests.support.client import Client, token
+from tests.support.client import PATIENCE_S, Client, token
 from tests.support.engine import Engine, settings_for
 from tests.support.models import tiny
 
@@ -48,6 +49,14 @@ class Pages:
     async def value(self, name, **labels):
         """One sample; 0 when nothing was counted yet."""
         return (await self.samples()).get((name, frozenset(labels.items())), 0.0)
+
+    async def reached(self, least, name, **labels):
+        """One sample once it is ``least`` or more: a batch is counted after what it says is out. As it is, if never."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                while await self.value(name, **labels) < least:  # noqa: ASYNC110 -- pages do not say when they change
+                    await asyncio.sleep(0.05)
+        return await self.value(name, **labels)
 
 
 @pytest.fixture(scope="package")
