@@ -127,10 +127,7 @@ class Desk:
     async def handle(self, batch: Batch) -> None:
         """Decide one batch of a lane, and say when it is done. Raises into the batch when the lane is lost."""
         try:
-            lane = self.lanes.get(batch.lane)
-            if lane is None:
-                msg = f"lane {batch.lane} is not held"
-                raise Fenced(msg)  # noqa: TRY301 -- the same way out as for a lost race
+            lane = self._held(batch.lane)
             at = 0
             while at < len(batch.records):
                 attempt = portion(lane, batch.records[at:])
@@ -163,6 +160,13 @@ class Desk:
             lane.floors[topic] = max(lane.floors.get(topic, 0), offset + 1)
         count_batch(parsed, decided, now)
         self._tell(lane, records, decided, began_s)
+
+    def _held(self, number: int) -> Lane:
+        """The lane, if it is ours. One that is lost is given up the same way as after a lost race: Fenced."""
+        if (lane := self.lanes.get(number)) is None:
+            msg = f"lane {number} is not held"
+            raise Fenced(msg)
+        return lane
 
     def _parse(self, lane: Lane, records: list[ConsumerRecord], *, killer: bool) -> Parsed:
         return parse(lane, records, self.lane_of, self.policies, killer=killer)

@@ -123,6 +123,7 @@ class Feed(Service):
         self.tracing = tracing
         self.consumer: AIOKafkaConsumer | None = None
         self.joined = False
+        self._crashing: list[asyncio.Task[None]] = []
         self._sizes, self._times = metrics.BATCH_RECORDS.labels(name), metrics.BATCH_SECONDS.labels(name)
 
     async def on_start(self) -> None:
@@ -229,7 +230,7 @@ class Feed(Service):
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("lane failed", feed=self.name, lane=task.get_name(), error=str(error))
-            asyncio.create_task(self.crash(error))  # noqa: RUF006 -- the process ends with it
+            self._crashing.append(asyncio.create_task(self.crash(error)))  # kept: the loop holds tasks weakly
 
     async def _run(self, lane: _Lane) -> None:
         while self.lanes.get(lane.number) is lane:

@@ -101,7 +101,7 @@ class Reader:
         policy = self.policies.latest
         request_id = request.request_id or incoming.id
         faults: list[tuple[str | None, str | None]] = [(item.text, item.trade) for item in request.items]
-        if len(faults) < 2:  # noqa: PLR2004 -- one fault is the request itself
+        if len(faults) <= 1:  # one fault is the request itself
             faults = [(None, None)]
         return [
             self._fault(record, incoming, Report(request, request_id, number, text, trade, reported_at, policy))

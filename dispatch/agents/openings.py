@@ -67,10 +67,8 @@ class Report:
         Only a repair in words of its own is asked: not what the channel itemises, or says to be dangerous or planned.
         """
         request, verdict = self.request, self.verdict
-        if verdict is None or self.part is not None or len(verdict.named) < 2:  # noqa: PLR2004 -- two faults
-            return None
         plain = request.kind == "repair" and (request.origin or "reactive") == "reactive"
-        if not plain or self.itemised or request.hazards:
+        if verdict is None or self.part is not None or not plain or self.itemised or request.hazards:
             return None
         return Asked(self.policy, self.text, verdict)
 

@@ -52,7 +52,7 @@ class Uuid(AbstractType[bytes]):
         return value
 
 
-class MetadataResponse_v12(Response):  # noqa: N801 -- aiokafka's way to name a version
+class MetadataResponse12(Response):
     """What comes back: brokers, and for each topic its id and partitions."""
 
     API_KEY = 3
@@ -99,13 +99,13 @@ class MetadataResponse_v12(Response):  # noqa: N801 -- aiokafka's way to name a 
     )
 
 
-class MetadataRequest_v12(RequestStruct):  # noqa: N801 -- aiokafka's way to name a version
+class MetadataRequest12(RequestStruct):
     """The question, by name; never creates a topic."""
 
     FLEXIBLE_VERSION = True
     API_KEY = 3
     API_VERSION = 12
-    RESPONSE_TYPE = MetadataResponse_v12
+    RESPONSE_TYPE = MetadataResponse12
     SCHEMA = Schema(
         (
             "topics",
@@ -117,7 +117,7 @@ class MetadataRequest_v12(RequestStruct):  # noqa: N801 -- aiokafka's way to nam
     )
 
 
-class TopicsRequest(Request[MetadataRequest_v12]):
+class TopicsRequest(Request[MetadataRequest12]):
     """Asks for the given topics."""
 
     API_KEY = 3
@@ -126,9 +126,14 @@ class TopicsRequest(Request[MetadataRequest_v12]):
         """Which topics."""
         self._names = names
 
-    def build(self, request_struct_class: type[MetadataRequest_v12]) -> MetadataRequest_v12:
+    def build(self, request_struct_class: type[MetadataRequest12]) -> MetadataRequest12:
         """The request as it is sent."""
-        return request_struct_class([(_NO_ID, name, {}) for name in self._names], False, False, {})  # noqa: FBT003
+        return request_struct_class(
+            topics=[(_NO_ID, name, {}) for name in self._names],
+            allow_auto_topic_creation=False,
+            include_topic_authorized_operations=False,
+            tags={},
+        )
 
 
 async def describe_topics(client: AIOKafkaClient, names: Sequence[str]) -> dict[str, TopicFacts]:

@@ -24,7 +24,7 @@ from dispatch.rules.triage_blend import (
 from dispatch.rules.triage_model import Model, Prediction, shipped
 from dispatch.rules.triage_urgency import urgency_of
 from dispatch.rules.triage_words import CERTAIN, Pointers, Source, Votes
-from dispatch.rules.words import Hit, fold
+from dispatch.rules.words import Hit, WordIndex, fold
 
 LEXICON_VERSION = "lexicon-1"
 """The version where no model was asked; else it is the model's own."""
@@ -97,7 +97,8 @@ def classify(
     urgency = "emergency"
     if not dangers:
         alarming = tuple(each for each in hazards if each not in policy.document.lexicon.tasks)
-        urgency = urgency_of(words.known_hazards, alarms, alarming, urgency_hint, impact, said, evidence)
+        known = policy.compiled(WordIndex).hazards
+        urgency = urgency_of(known, alarms, alarming, urgency_hint, impact, said, evidence)
     alarmed_by = _alarmed_by(dangers, urgency, felt=felt)
     trade, confidence = found.trade, found.confidence_permille
     if emergency is not None:

@@ -72,7 +72,6 @@ class Pointers:
     def __init__(self, policy: Policy, folded: str, category: str | None, trade_hint: str | None) -> None:
         """Look for the lexicon's words in a folded text, and count what the channel says beside it."""
         index = policy.compiled(WordIndex)
-        self.known_hazards = index.hazards
         self.things, self.alarms = index.scan(folded)
         self.evidence = [said for hit in self.things for said in hit.word.evidence]
         self.votes = Votes()

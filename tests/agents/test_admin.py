@@ -11,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from dispatch import topics
 from dispatch.agents import admin
-from dispatch.agents.topic_ids import MetadataRequest_v12, MetadataResponse_v12
+from dispatch.agents.topic_ids import MetadataRequest12, MetadataResponse12
 from dispatch.errors import LaneError
 
 
@@ -147,11 +147,11 @@ async def test_asking_for_an_incarnation_creates_nothing(client, table):
 
 
 def test_the_request_on_the_wire_is_what_the_protocol_says():
-    request = MetadataRequest_v12([(bytes(16), "t", {})], False, False, {})
+    request = MetadataRequest12([(bytes(16), "t", {})], False, False, {})
     # one topic: no id, the name of one letter, no tags; both flags false, no tags
     assert request.encode() == b"\x02" + bytes(16) + b"\x02t" + b"\x00" + b"\x00\x00" + b"\x00"
 
 
 def test_a_response_that_ends_early_is_an_error():
     with pytest.raises(ValueError, match="ends within"):
-        MetadataResponse_v12.decode(bytes(4) + b"\x01\x00" + bytes(4) + b"\x02" + b"\x00\x00" + b"\x02t" + b"1")
+        MetadataResponse12.decode(bytes(4) + b"\x01\x00" + bytes(4) + b"\x02" + b"\x00\x00" + b"\x02t" + b"1")
