@@ -34,7 +34,7 @@ crash: .venv/.installed ## kill workers in full run and count what was lost (KIL
 	$(BIN)/python -m tests.crash --kills $(KILLS)
 
 model: .venv/.installed ## train the model of triage anew from corpus/
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m corpus.train
+	$(BIN)/python -m corpus.train
 
 up: ## Kafka, Redis, a worker, Prometheus and Grafana in Docker
 	docker compose up -d

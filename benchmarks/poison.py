@@ -26,7 +26,7 @@ def arguments() -> argparse.Namespace:
         prog="python -m benchmarks.poison", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--orders", type=int, default=10_000, help="good orders per round (10000)")
-    parser.add_argument("--rounds", type=int, default=4, help="rounds of each side (4)")
+    parser.add_argument("--rounds", type=int, default=12, help="rounds of each side (12)")
     parser.add_argument("--permille", type=int, default=10, help="poison among requests and among actions (10)")
     parser.add_argument("--window", type=int, default=4000, help="requests kept under way (4000)")
     parser.add_argument("--partitions", type=int, default=8, help="partitions of every topic (8)")

@@ -10,7 +10,7 @@ import importlib.util
 import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,12 +20,12 @@ import dispatch
 from dispatch.cli.group import CommandError
 from dispatch.rules.lessons import Lesson
 from dispatch.rules.triage_features import features
-from dispatch.rules.triage_model import OUT_OF_SCOPE, Document, shipped, write
+from dispatch.rules.triage_model import CALM, OUT_OF_SCOPE, Document, shipped, write
 from dispatch.rules.words import fold
 
 PACKAGE: Final = "corpus"
 CHECKOUT: Final = Path(dispatch.__file__).parents[1] / PACKAGE
-NEEDED: Final = ("__init__.py", "train.py", "examples.py", "reading.py", "pieces", "cores")
+NEEDED: Final = ("__init__.py", "train.py", "lines.py", "looking.py", "examples.py", "reading.py", "pieces", "cores")
 SAID_BY: Final = 2
 """A piece of words that the corpus does not have is learnt only if so many texts have it: no one's name is."""
 
@@ -42,16 +42,15 @@ class Taught(msgspec.Struct, frozen=True, kw_only=True):
     held_out: int
 
 
-def train(folder: Path | None, lessons: Sequence[Lesson]) -> Taught:
-    """A model from the corpus in ``folder`` (that of the checkout) and ``lessons``: the same of both, the same bytes.
+def train(folder: Path | None, lessons: Sequence[Lesson], *, progress: Callable[[str], object]) -> Taught:
+    """A model from the corpus in ``folder`` (that of the checkout) and ``lessons``.
+
+    On one machine the same of both give the same bytes. ``progress`` hears what is being done: it takes minutes.
 
     Raises:
         CommandError: if there is no corpus, or scikit-learn is not installed; it says what to do.
     """
-    learner = _load(folder if folder is not None else CHECKOUT)
-    limits = importlib.import_module("threadpoolctl").threadpool_limits
-    with limits(limits=1):  # sums in another order have other last digits
-        return _train(learner, lessons)
+    return _train(_load(folder if folder is not None else CHECKOUT), lessons, progress)
 
 
 def _load(folder: Path) -> Any:
@@ -75,19 +74,15 @@ def _load(folder: Path) -> Any:
     return importlib.import_module(f"{PACKAGE}.train")
 
 
-def _train(learner: Any, lessons: Sequence[Lesson]) -> Taught:
-    """As the learner's own ``main`` does it: the first round says how sure scores are, the second learns from all."""
+def _train(learner: Any, lessons: Sequence[Lesson], progress: Callable[[str], object]) -> Taught:
+    """As the learner's own ``main`` does it, with the lessons beside the pieces."""
     cores = list(learner.cores())
     held_out = {_bare(core.text) for core in cores if core.split == "test"}
     ours = [each for each in lessons if _bare(each.text) not in held_out]
-    told = [core for core in cores if core.split == "open"]
-    voices = [core for core in told if core.id.startswith("voices_")]
-    plain = learner.examples([core for core in told if not core.id.startswith("voices_")])
-    spoken, small = learner.examples(voices), learner.small_examples()
-    learnt_of = _examples(learner, ours, [*plain, *spoken, *small])
-    sure = learner.first_round([*plain, *small, *learnt_of], spoken).sure
+    told, small = [core for core in cores if core.split == "open"], learner.small_examples()
     version = f"{learner.version_of()}+{_digest(ours)}"
-    made: Document = learner.second_round([*learner.examples(told), *small, *learnt_of], sure, version)
+    lessons_read = _examples(learner, ours, [*learner.examples(told), *small])
+    made: Document = learner.train(told, [*small, *lessons_read], version, progress)
     return Taught(data=write(made), version=version, lessons=len(ours), held_out=len(lessons) - len(ours))
 
 
@@ -100,7 +95,7 @@ def _examples(learner: Any, lessons: Sequence[Lesson], corpus: Sequence[Any]) ->
         learner.Example(
             features=frozenset(each for each in one if each in common or seen[each] >= SAID_BY),
             trade=lesson.label.trade or "",
-            hazard=_hazard(learner, lesson),
+            hazard=_hazard(lesson),
             urgency=lesson.label.urgency if _tells_of_urgency(lesson) else "",
             kind=lesson.label.kind if lesson.weight == 1 else "",
             weight=lesson.weight,
@@ -114,10 +109,10 @@ def _tells_of_urgency(lesson: Lesson) -> bool:
     return lesson.weight == 1 and lesson.label.trade != OUT_OF_SCOPE
 
 
-def _hazard(learner: Any, lesson: Lesson) -> str:
+def _hazard(lesson: Lesson) -> str:
     """What is dangerous; where nobody named it, what the shipped model takes for likeliest."""
     if lesson.label.urgency != "emergency":
-        return str(learner.CALM)
+        return CALM
     return lesson.label.hazard or shipped().predict(fold(lesson.text)).hazard
 
 

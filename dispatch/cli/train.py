@@ -46,16 +46,17 @@ def command(
 ) -> None:
     """Learn triage anew, from the corpus and from the log: what people corrected, and what they left and mended.
 
-    Without --out it only tells what there is to learn. The same log and the same corpus give the same bytes. Training
-    needs scikit-learn (the extra `train`) and the project's corpus, takes about a minute, and changes no engine: name
-    the file in DISPATCH_TRIAGE_SHADOW to try it on live reports, and in DISPATCH_TRIAGE_MODEL to let it decide.
+    Without --out it only tells what there is to learn. The same log and corpus give the same bytes on the same kind of
+    machine. Training needs scikit-learn (the extra `train`) and the project's corpus, takes some minutes, and changes
+    no engine: name the file in DISPATCH_TRIAGE_SHADOW to try it on live reports, and in DISPATCH_TRIAGE_MODEL to let
+    it decide.
     """
     if from_log is (file is not None):
         raise click.UsageError("Give either --from-log or --log FILE.")
     found = learn(events_of(settings, file), since)
     if examples is not None:
         _write(examples, "".join(f"{to_json(_example(each))}\n" for each in found.lessons).encode())
-    taught = train(corpus, found.lessons) if out is not None and found.lessons else None
+    taught = train(corpus, found.lessons, progress=say) if out is not None and found.lessons else None
     if taught is not None and out is not None:
         _write(out, taught.data)
     document = {"orders": found.counts, "lessons": len(found.lessons), **_trained(taught, out)}

@@ -18,13 +18,13 @@ from dispatch.rules.policy import Policy
 from dispatch.rules.triage_model import OUT_OF_SCOPE, UNCLEAR, Prediction
 from dispatch.rules.words import Hit
 
-CALM_BELOW: Final = -0.7
-"""An alarm score at which a word of alarm is taken for a figure of speech, a drill, or a thing of the past."""
+CALM_BELOW: Final = -3.0
+"""Log odds of an alarm at which a word of alarm is taken for a figure of speech, a drill, or a thing of the past."""
 
-ALARM_ABOVE: Final = -0.45
-"""An alarm score at which the model alone calls it an emergency."""
+ALARM_ABOVE: Final = -1.3
+"""Log odds at which the model alone calls it an emergency: a miss is worse than a false alarm."""
 
-DENIED_ABOVE: Final = 1.0
+DENIED_ABOVE: Final = 3.0
 """The same where the text names emergencies only to deny them, or does not say what is the matter."""
 
 CRAFT_IN_A_LETTER: Final = 0.8

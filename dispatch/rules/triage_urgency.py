@@ -5,11 +5,12 @@ from typing import Final
 
 from dispatch.models.policy_base import URGENCIES
 from dispatch.rules.triage_blend import is_denied
-from dispatch.rules.triage_model import PRESSING, Prediction
+from dispatch.rules.triage_look import PRESSING
+from dispatch.rules.triage_model import Prediction
 from dispatch.rules.words import Hit
 
 _WIDE_IMPACTS: Final = frozenset({"building", "campus"})
-_WORD_PRESSES: Final = 0.6
+_WORD_PRESSES: Final = 2.0
 
 
 def urgency_of(

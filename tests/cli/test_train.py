@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dispatch.cli.learner import NEEDED
 from dispatch.cli.train import command
 from dispatch.config import load_model
 from tests.cli.test_classify import write_table
@@ -39,7 +40,7 @@ def corpus(tmp_path_factory):
     """A corpus of a few lines, with the learner of the real one."""
     folder = tmp_path_factory.mktemp("tiny") / "texts"
     (folder / "cores").mkdir(parents=True)
-    for name in ("__init__.py", "train.py", "examples.py", "reading.py"):
+    for name in (each for each in NEEDED if each.endswith(".py")):
         shutil.copy(ROOT / "corpus" / name, folder / name)
     for name, lines in CORES.items():
         (folder / "cores" / f"{name}.txt").write_text("\n".join(lines), encoding="utf-8")
@@ -88,6 +89,8 @@ def run(*words):
         [sys.executable, "-m", "dispatch", *map(str, words)], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert done.returncode == 0, done.stderr
+    if "--out" in words:
+        assert "lines without the authors of part 1 of 2" in done.stderr
     return json.loads(done.stdout)
 
 
