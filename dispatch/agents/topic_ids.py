@@ -143,7 +143,7 @@ async def describe_topics(client: AIOKafkaClient, names: Sequence[str]) -> dict[
     """
     try:
         response = await client.send(client.get_random_node(), TopicsRequest(names))
-    except (IncompatibleBrokerVersion, NotImplementedError):
+    except (IncompatibleBrokerVersion, NotImplementedError):  # brokers know no such request, or version
         raise LaneError(
             "the Kafka brokers do not tell topic ids",
             "Use Apache Kafka 3.1 or newer, or a service that speaks Metadata version 12",

@@ -154,7 +154,8 @@ def _named(data: dict[str, Any]) -> tuple[str | None, str | None]:
         return None, None
     if not isinstance(value, dict):
         return None, None
-    return tuple(str(value[name])[:200] if name in value else None for name in ("id", "type"))  # type: ignore[return-value]
+    event_id, event_type = (str(value[name])[:200] if name in value else None for name in ("id", "type"))
+    return event_id, event_type
 
 
 def _to_send(letters: Sequence[Letter], code: str | None) -> list[Letter]:

@@ -160,24 +160,27 @@ class Model:
         """
         parts, sharp = self._parts, self._sharpness * known / np.maximum(known + self._doubt, 1.0)
         trades, hazards = scores[:, parts["trade"]] * sharp[:, None], scores[:, parts["hazard"]]
-        levels = scores[:, parts["urgency"]]
-        pressing: Floats = np.full((len(scores), len(PRESSING)), -np.inf, np.float32)
-        for to, at in self._pressing:
-            np.maximum(pressing[:, to], levels[:, at], out=pressing[:, to])
-        alarm: Floats = np.delete(hazards, self._calm, 1).max(1) - hazards[:, self._calm]
-        if self._second is None:
-            return _chances(trades), alarm * _ODDS_OF_SCORE, pressing * _ODDS_OF_SCORE
-        found = self._second.look(seen(scores, hazards, self._calm, known))
-        chances = _chances(trades)
+        chances, found = _chances(trades), {}
+        if self._second is not None:
+            found = self._second.look(seen(scores, hazards, self._calm, known))
         if "trade" in found:
             # `take`, for an index would turn the array's order, and a sum of one row would have other last digits
             both = _chances((trades.take(self._crafts, 1) + found["trade"]) / 2)
             chances[:, self._crafts] = both * chances.take(self._crafts, 1).sum(1, keepdims=True)
-        return (
-            chances,
-            found[ALARM][:, 0] if ALARM in found else alarm * _ODDS_OF_SCORE,
-            found["urgency"] if "urgency" in found else pressing * _ODDS_OF_SCORE,
-        )
+        alarm = found[ALARM][:, 0] if ALARM in found else self._alarm(hazards)
+        return chances, alarm, found["urgency"] if "urgency" in found else self._presses(scores[:, parts["urgency"]])
+
+    def _alarm(self, hazards: Floats) -> Numeric:
+        """By how much the likeliest hazard stands above calm, where nobody looks twice."""
+        margin: Numeric = np.delete(hazards, self._calm, 1).max(1) - hazards[:, self._calm]
+        return margin * _ODDS_OF_SCORE
+
+    def _presses(self, levels: Floats) -> Numeric:
+        """What speaks for each urgency, where nobody looks twice."""
+        pressing: Numeric = np.full((len(levels), len(PRESSING)), -np.inf, np.float32)
+        for to, at in self._pressing:
+            np.maximum(pressing[:, to], levels[:, at], out=pressing[:, to])
+        return pressing * _ODDS_OF_SCORE
 
     def _columns(self, scores: Floats, chances: Numeric, alarm: Numeric, pressing: Numeric) -> Iterator[list[Any]]:
         """The first fields of predictions, each for all texts: of the trades the two likeliest."""
