@@ -62,13 +62,17 @@ def weigh(
     The chance of a trade is the model's, times e to its share of all ``votes``, of the things ``named``, and of what
     the channel ``stated``, each share with a weight of its own; of several things the one named first counts a little
     more, as it does to a dispatcher. Who writes here mostly wants a craft, more so who names one of its things, most of
-    all who has chosen one on a form: "out of scope" has to be so much the likelier. That a text is unclear makes all
-    that it may mean less likely, unless words or channel say what it is about.
+    all who has chosen one on a form: "out of scope" has to be so much the likelier. That a text is unclear to the model
+    makes all that it may mean less likely, unless things that are named, words or channel say what it is about: then
+    it speaks for these.
     """
     trades = policy.trades
     rest = max(1.0 - heard.probability - heard.second_probability, _LEAST) / len(trades)
     chances = dict.fromkeys(votes, rest)
     chances[heard.trade], chances[heard.second] = heard.probability, heard.second_probability
+    unclear, pointers = chances.pop(UNCLEAR, 0.0), named or votes
+    for trade, said in pointers.items():
+        chances[trade] += unclear * said / sum(pointers.values())
     scores = {
         trade: math.log(max(chance, _LEAST))
         for trade, chance in chances.items()
@@ -87,7 +91,7 @@ def weigh(
         scores[OUT_OF_SCOPE] -= _CRAFT_STATED if stated else _CRAFT_NAMED if named else _CRAFT_LIKELIER
     ranked = sorted([(-score, trade) for trade, score in scores.items()])
     others = max(len(trades) + 1 - len(scores), 0)
-    whole = sum(map(math.exp, scores.values())) + rest * others + (0.0 if votes else chances.get(UNCLEAR, 0.0))
+    whole = sum(map(math.exp, scores.values())) + rest * others + (0.0 if votes else unclear)
     likely = tuple([(trade, round(_CERTAIN * math.exp(-score) / whole)) for score, trade in ranked[:2]])
     best, permille = likely[0]
     is_sure = permille >= SURE_PERMILLE

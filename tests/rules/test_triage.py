@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from dispatch.config import load_config
 from dispatch.rules.state import Requirement
 from dispatch.rules.triage import classify
+from dispatch.rules.triage_blend import weigh
+from dispatch.rules.triage_model import OUT_OF_SCOPE, UNCLEAR, Prediction
 from tests.support.models import tiny_model
 
 POLICY = load_config(Path(__file__).parents[2] / "config")
@@ -259,6 +261,16 @@ def test_a_task_that_a_channel_names_asks_for_certificates_and_one_that_is_denie
     assert judge("灯坏了", hazards=("height",)).urgency == "normal"
     assert judge("外墙边的水龙头滴水").hazards == ()
     assert judge("灯坏了，没有外墙脱落").hazards == ()
+
+
+def test_what_is_unclear_to_the_model_is_about_the_thing_that_is_named():
+    heard = Prediction(
+        trade=UNCLEAR, probability=0.6, second=OUT_OF_SCOPE, second_probability=0.3, alarm=-9.0, hazard="fire",
+        pressing=[0.0, 0.0, 0.0], kind="repair", kind_margin=0.0, known=5, place=0, batch=None,
+    )  # fmt: skip
+    lamp = {"electrical": 2}
+    assert weigh(POLICY, lamp, lamp, {}, heard).trade == "electrical"
+    assert weigh(POLICY, {}, {}, {}, heard).trade is None
 
 
 def test_the_same_words_give_the_same_verdict():
