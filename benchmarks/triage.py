@@ -1,7 +1,7 @@
 """How well reports are understood: our held-out texts, and the labelled texts of others where there are any.
 
 Judged by `classify`, as the engine asks it, from the text alone; beside a logistic regression on character TF-IDF that
-learns from the same reports and pieces (it needs scikit-learn, of the extra `train`). Prints one JSON line.
+learns from the same texts (it needs scikit-learn, of the extra `train`). Prints one JSON line.
 """
 
 import argparse
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.common import machine, median, percentile, report, say
-from corpus.reading import OUT_OF_SCOPE, Core, cores, pieces
+from corpus.framing import framed
+from corpus.reading import Core, cores, pieces
 from dispatch.config import load_config
 from dispatch.rules.policy import Policy
 from dispatch.rules.triage import Classification, classify, hear
-from dispatch.rules.triage_model import UNCLEAR, shipped
+from dispatch.rules.triage_model import OUT_OF_SCOPE, UNCLEAR, shipped
 
 try:
     from benchmarks import tfidf
@@ -125,6 +126,7 @@ def baseline(told: Sequence[tuple[str, str]], cases: Sequence[Case]) -> float | 
     return share(one in case.trades for one, case in zip(said, cases, strict=True))
 
 
+ORDINARY = "ordinary"  # the phenomenon of tickets in everybody's words, whose figures are their own
 BATCH = 256  # as many as a busy lane takes at once (DISPATCH_BATCH_RECORDS)
 
 
@@ -153,13 +155,17 @@ def main() -> None:
     asked = parser.parse_args()
     policy = load_config(ROOT / "config")
     corpus = list(cores())
-    ours = judge(policy, [case_of(core) for core in corpus if core.split == "test"])
+    held_out = judge(policy, [case_of(core) for core in corpus if core.split == "test"])
+    ordinary = [each for each in held_out if each[0].phenomenon == ORDINARY]
+    ours = [each for each in held_out if each[0].phenomenon != ORDINARY]
     sets = {path.stem: judge(policy, read_dev(path)) for path in sorted(asked.dev.glob("*_dev.csv"))}
-    say(f"{len(ours)} held-out texts; of others: {', '.join(sets) or f'none in {asked.dev}'}")
+    others = ", ".join(sets) or f"none in {asked.dev}"
+    say(f"{len(ours)} held-out texts, {len(ordinary)} ordinary ones besides; of others: {others}")
     oblique = [each for each in ours if each[0].phenomenon == "paraphrase"]
     paraphrases = trades(oblique)
     told = [(core.trades[0], core.text) for core in corpus if core.split == "open"]
     told += [(trade, text) for trade, text in pieces("trade") if trade != UNCLEAR]
+    told += [(answer, text) for question, answer, text in framed() if question == "trade" and answer != UNCLEAR]
     rival = baseline(told, [case for case, _ in oblique])
     runs, calls = speed(policy, [case.text for judged in (ours, *sets.values()) for case, _ in judged], asked.rounds)
     report(
@@ -172,6 +178,7 @@ def main() -> None:
         classifier=shipped().version,
         paraphrases=paraphrases,
         held_out=figures(ours),
+        ordinary=figures(ordinary),
         hard_negatives=hard_negatives(ours),
         kind_held_out=share(said.kind == case.kind for case, said in ours),
         speed=calls,

@@ -10,9 +10,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from corpus.reading import QUESTIONS, Core, pieces
+from corpus.framing import framed
+from corpus.reading import Core, pieces
 from dispatch.rules.triage_features import SET_ASIDE, features
-from dispatch.rules.triage_model import CALM, OUT_OF_SCOPE
+from dispatch.rules.triage_model import CALM, OUT_OF_SCOPE, QUESTIONS
 from dispatch.rules.words import fold
 
 _PIECE = {"trade": 0.5, "hazard": 0.5, "urgency": 1.0, "kind": 0.5}
@@ -64,7 +65,8 @@ def examples(told: Sequence[Core]) -> list[Example]:
 
 
 def small_examples() -> list[Example]:
-    """The pieces, each of which tells of one question; but what tells of a craft, or of nothing, alarms nobody."""
+    """The pieces, alone and in frames, each of which tells of one question; but a craft, or nothing, alarms nobody."""
+    alone = ((question, answer, text) for question in QUESTIONS for answer, text in pieces(question))
     return [
         Example(
             features=features_of(text),
@@ -74,8 +76,7 @@ def small_examples() -> list[Example]:
             kind=answer if question == "kind" else "",
             weight=_PIECE[question],
         )
-        for question in QUESTIONS
-        for answer, text in pieces(question)
+        for question, answer, text in (*alone, *framed())
     ]
 
 

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from sklearn.svm import LinearSVC
 
 from corpus.examples import Example, Floats, Space
-from corpus.reading import QUESTIONS
-from dispatch.rules.triage_model import CALM
+from dispatch.rules.triage_model import CALM, QUESTIONS
 
 _STRICT = {"trade": 0.6, "hazard": 0.6, "urgency": 0.5, "kind": 1.2}
 _EVENED = 0.3

@@ -19,9 +19,9 @@ from sklearn.preprocessing import StandardScaler
 
 from corpus.examples import Example, Floats, Space, examples
 from corpus.lines import Answers, learn_all, small
-from corpus.reading import QUESTIONS, Core
+from corpus.reading import Core
 from dispatch.rules.triage_look import ALARM, LOOKS, PRESSING, Look, seen
-from dispatch.rules.triage_model import CALM, OUT_OF_SCOPE, parts_of
+from dispatch.rules.triage_model import CALM, OUT_OF_SCOPE, QUESTIONS, parts_of
 
 FOLDS = 4
 _MEMBERS = 6

@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import TypeVar
 
 FOLDER = Path(__file__).parent
-OUT_OF_SCOPE = "out_of_scope"
 URGENCIES = {"e": "emergency", "u": "urgent", "n": "normal", "l": "low"}
 SPLITS = ("open", "test")
-QUESTIONS = ("trade", "hazard", "urgency", "kind")
 T = TypeVar("T")
 
 
@@ -48,7 +46,7 @@ def cores(folder: Path = FOLDER / "cores") -> Iterator[Core]:
 
 
 def pieces(question: str, folder: Path = FOLDER / "pieces") -> Iterator[tuple[str, str]]:
-    """The pieces that tell of one of :data:`QUESTIONS`, each after its answer, file by file in order of name.
+    """The pieces that tell of a question, each after its answer, file by file in order of name.
 
     Raises:
         CorpusError: at the first line that cannot be read.

@@ -18,6 +18,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from corpus.examples import Example, Floats, Space, examples, small_examples
+from corpus.framing import framed
 from corpus.lines import Learnt, learn_all, small
 from corpus.looking import Heard, looks, overhear
 from corpus.reading import Core, cores
@@ -98,8 +99,9 @@ def _sure(told: Sequence[Core], heard: Heard) -> Certainty:
 def version_of() -> str:
     """The hash of everything that the model is made from."""
     digest = hashlib.sha256()
-    sources = [*sorted((FOLDER / "cores").glob("*.txt")), *sorted((FOLDER / "pieces").glob("*/*.txt"))]
-    code = (Core, Example, Learnt, Heard, Look, features, fold)
+    texts = ("cores/*.txt", "pieces/*/*.txt", "frames/*.txt", "frames/*/*.txt")
+    sources = [path for each in texts for path in sorted(FOLDER.glob(each))]
+    code = (Core, Example, Learnt, Heard, Look, features, fold, framed)
     for path in (*sources, Path(__file__), *(Path(sys.modules[each.__module__].__file__ or "") for each in code)):
         digest.update(path.read_bytes())
     return "triage-" + digest.hexdigest()[:12]

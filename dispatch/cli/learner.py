@@ -25,7 +25,10 @@ from dispatch.rules.words import fold
 
 PACKAGE: Final = "corpus"
 CHECKOUT: Final = Path(dispatch.__file__).parents[1] / PACKAGE
-NEEDED: Final = ("__init__.py", "train.py", "lines.py", "looking.py", "examples.py", "reading.py", "pieces", "cores")
+NEEDED: Final = (
+    *("__init__.py", "train.py", "lines.py", "looking.py", "examples.py", "framing.py", "reading.py"),
+    *("pieces", "frames", "cores"),
+)
 SAID_BY: Final = 2
 """A piece of words that the corpus does not have is learnt only if so many texts have it: no one's name is."""
 

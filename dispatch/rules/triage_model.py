@@ -34,7 +34,7 @@ _ODDS_OF_SCORE: Final = 3.0
 _SUM_LENGTH: Final = 32
 _REASONS: Final = 4
 _LOOKED_AT: Final = 12
-_QUESTIONS: Final = ("trade", "hazard", "urgency", "kind")
+QUESTIONS: Final = ("trade", "hazard", "urgency", "kind")
 _MARKS: Final = "~!"
 """What features begin with that are no words of the text."""
 _SHORTEST: Final = 1e-6
@@ -116,7 +116,7 @@ class Model:
         self._bias = np.asarray(document.bias, np.float32)
         self._sharpness, self._doubt = document.sharpness, document.doubt
         self._answers = document.answers
-        self._parts = parts_of({name: document.answers[name] for name in _QUESTIONS})
+        self._parts = parts_of({name: document.answers[name] for name in QUESTIONS})
         self._calm = document.answers["hazard"].index(CALM)
         # What sounds like an emergency presses like what is urgent. A small corpus need not have all levels.
         pressing = {"emergency": 0} | {name: at for at, name in enumerate(PRESSING)}

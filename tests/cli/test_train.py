@@ -33,6 +33,7 @@ PIECES = {
     "urgency": ["urgent | 整层没水", "low | 不好看"],
     "kind": ["complaint | 态度差"],
 }
+FRAMES = {"around_zh": "你好，{}", "around_en": "hi, {}", "broken_zh": "{}坏了", "broken_en": "{} is broken"}
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +48,12 @@ def corpus(tmp_path_factory):
     for question, lines in PIECES.items():
         (folder / "pieces" / question).mkdir(parents=True)
         (folder / "pieces" / question / "all.txt").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "frames" / "things").mkdir(parents=True)
+    (folder / "frames" / "things" / "all.txt").write_text(
+        "plumbing | 水槽, sink\nelectrical | 台灯, lamp\n", encoding="utf-8"
+    )
+    for name, frame in FRAMES.items():
+        (folder / "frames" / f"{name}.txt").write_text(frame, encoding="utf-8")
     return folder
 
 
