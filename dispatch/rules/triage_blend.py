@@ -27,7 +27,7 @@ ALARM_ABOVE: Final = -1.5
 DENIED_ABOVE: Final = 3.0
 """The same where the text names emergencies only to deny them, or does not say what is the matter."""
 
-CRAFT_IN_A_LETTER: Final = 0.8
+CRAFT_IN_A_LETTER: Final = 1.6
 """By how much a letter has to be likelier than a repair, if a craft is found for what it tells."""
 
 SURE_PERMILLE: Final = 325
