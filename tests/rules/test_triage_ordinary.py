@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import campus
 from dispatch.config import load_config
 from dispatch.rules.triage import classify, hear
 
@@ -139,3 +140,9 @@ def test_an_emergency_is_one_however_politely_it_is_told(language):
     texts = [frame.format(each) for frame in TOLD[language] for each in NOW[language]]
     missed = [text for text, found in zip(texts, judged(texts), strict=True) if found.urgency != "emergency"]
     assert len(missed) <= 0.01 * len(texts), missed
+
+
+@pytest.mark.parametrize(("trade", "text"), campus.TEXTS)
+def test_the_reports_of_the_benchmarks_go_to_their_crafts(trade, text):
+    (found,) = judged([text])
+    assert found.trade == trade
