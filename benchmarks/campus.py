@@ -59,7 +59,7 @@ TEXTS: tuple[tuple[str, str], ...] = (
     ("general", "办公室需要把白板挂到墙上，再打两个孔"),
     ("general", "Please mount a whiteboard on the wall and hang a notice board beside it"),
 )
-"""What people write, with the trade that the lexicon finds in it."""
+"""What people write, with the trade it is for."""
 
 
 def write_config(folder: Path, territories: int = TERRITORIES) -> Path:
@@ -182,8 +182,8 @@ def number_of(request: bytes) -> int:
 
 
 def check_texts(policy: Any) -> None:
-    """RuntimeError when the lexicon no longer finds the trades that the texts are for."""
+    """RuntimeError when triage no longer finds the trades that the texts are for."""
     for trade, text in TEXTS:
         found = classify(policy, text=text)
         if found.trade != trade:
-            raise RuntimeError(f"benchmarks/campus.py: {text!r} is {found.trade}, not {trade}, by the lexicon")
+            raise RuntimeError(f"benchmarks/campus.py: {text!r} is {found.trade}, not {trade}")

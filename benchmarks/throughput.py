@@ -78,7 +78,7 @@ async def run(bench: Bench, given: argparse.Namespace) -> dict[str, Any]:
     rates = [median([one["rate"] for one in side]) for side in (ours, theirs)]
     costs = [median([one["cpu_us_each"] for one in side]) for side in (ours, theirs)]
     return {
-        "name": "throughput", "ratio": round(rates[0] / rates[1], 3) if theirs else None,
+        "name": "throughput", "ratio": round(rates[0] / rates[1], 3) if rates[1] else None,
         "engine": rates[0], "baseline": rates[1], "unit": "orders/s over messages/s",
         "cpu_us": {"engine": costs[0], "baseline": costs[1]},
         "cpu_ratio": round(costs[1] / costs[0], 3), "runs": {"engine": ours, "baseline": theirs},
