@@ -21,13 +21,14 @@ from tests.crash.stage import PARTITIONS, TENANT, Stage, open_stage, territories
 from tests.crash.supervisor import Worker
 from tests.crash.verdict import COUNTERS, Verdict, judge
 
-PER_LANE = 3
+PER_LANE = 4
 LAYOUT = (
     # early timers pull the whole lane's time ahead, so that they have a lane of their own
-    ("early_timers", "early_timers", "early_timers"),
-    ("no_fence", "other_bytes", "no_position"),
-    ("no_timers", "no_memory", ""),
-    ("double_places", "lost_commands", ""),
+    ("early_timers",) * PER_LANE,
+    # and so has a missing fence: a batch with one territory that is refused is not published, whatever else it saved
+    ("no_fence",) * PER_LANE,
+    ("other_bytes", "no_position", "no_timers", ""),
+    ("no_memory", "double_places", "lost_commands", ""),
 )
 """By lane: how its territories are broken; an empty name is one that works."""
 RATE, DOUBTS = 12.0, 1.0
