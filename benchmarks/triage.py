@@ -17,7 +17,8 @@ from corpus.reading import Core, cores, pieces
 from dispatch.config import load_config
 from dispatch.rules.policy import Policy
 from dispatch.rules.triage import Classification, classify, hear
-from dispatch.rules.triage_model import OUT_OF_SCOPE, UNCLEAR, shipped
+from dispatch.rules.triage_file import shipped
+from dispatch.rules.triage_model import OUT_OF_SCOPE, UNCLEAR
 
 try:
     from benchmarks import tfidf

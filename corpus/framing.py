@@ -6,7 +6,7 @@ Reports alone do not teach that, for each writer has manners of his own: a greet
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 
 from corpus.reading import FOLDER, CorpusError, pieces
@@ -65,8 +65,8 @@ def _by_answer(told: Iterator[tuple[str, str]], language: str) -> Texts:
 
 def _filled(around: list[str], texts: Texts, times: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     """Each frame with as many texts of each answer as ``times`` says, the texts in turn, far from each other."""
-    turns = {answer: count() for answer in texts}
-    for frame in around:
-        for answer, told in texts.items():
-            for _ in range(times[answer]):
-                yield answer, frame.replace(SLOT, told[next(turns[answer]) * _STRIDE % len(told)])
+    turns = {answer: count(0, _STRIDE) for answer in texts}
+    answers = [answer for answer in texts for _ in range(times[answer])]
+    for frame, answer in product(around, answers):
+        told = texts[answer]
+        yield answer, frame.replace(SLOT, told[next(turns[answer]) % len(told)])

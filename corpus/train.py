@@ -23,8 +23,9 @@ from corpus.lines import Learnt, learn_all, small
 from corpus.looking import Heard, looks, overhear
 from corpus.reading import Core, cores
 from dispatch.rules.triage_features import features
+from dispatch.rules.triage_file import FILE, write
 from dispatch.rules.triage_look import Look
-from dispatch.rules.triage_model import FILE, Document, Model, write
+from dispatch.rules.triage_model import Document, Model
 from dispatch.rules.words import fold
 
 FOLDER = Path(__file__).parent

@@ -23,7 +23,8 @@ from dispatch.rules.findings import Finding
 from dispatch.rules.policy import Policy, compile_policy
 from dispatch.rules.policy_checks import check
 from dispatch.rules.roster import check_roster
-from dispatch.rules.triage_model import Model, ModelError, load, shipped
+from dispatch.rules.triage_file import ModelError, load, shipped
+from dispatch.rules.triage_model import Model
 
 __all__ = [
     "ADVICE_FILE",

@@ -18,7 +18,8 @@ from dispatch.config import load_model
 from dispatch.log import get_log
 from dispatch.models.policy_base import URGENCIES
 from dispatch.rules.triage import Classification, hear
-from dispatch.rules.triage_model import Model, ModelError
+from dispatch.rules.triage_file import ModelError
+from dispatch.rules.triage_model import Model
 
 log = get_log("shadow")
 AT_A_TIME: Final = 8

@@ -20,7 +20,8 @@ import dispatch
 from dispatch.cli.group import CommandError
 from dispatch.rules.lessons import Lesson
 from dispatch.rules.triage_features import features
-from dispatch.rules.triage_model import CALM, OUT_OF_SCOPE, Document, shipped, write
+from dispatch.rules.triage_file import shipped, write
+from dispatch.rules.triage_model import CALM, OUT_OF_SCOPE, Document
 from dispatch.rules.words import fold
 
 PACKAGE: Final = "corpus"

@@ -13,7 +13,7 @@ from dispatch.models.policy_base import URGENCIES, When
 from dispatch.rules.findings import NAMES_SHOWN, Finding, Path, must_be_known, twice, unknown
 from dispatch.rules.place_checks import areas_in, check_areas, check_assets, check_bounds
 from dispatch.rules.policy import fits
-from dispatch.rules.triage_model import shipped
+from dispatch.rules.triage_file import shipped
 
 Check = Callable[[PolicyDocument], "Iterator[Finding]"]
 

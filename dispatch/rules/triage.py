@@ -21,7 +21,8 @@ from dispatch.rules.triage_blend import (
     site_trade,
     weigh,
 )
-from dispatch.rules.triage_model import Model, Prediction, shipped
+from dispatch.rules.triage_file import shipped
+from dispatch.rules.triage_model import Model, Prediction
 from dispatch.rules.triage_urgency import urgency_of
 from dispatch.rules.triage_words import CERTAIN, Pointers, Source, Votes
 from dispatch.rules.words import Hit, WordIndex, fold

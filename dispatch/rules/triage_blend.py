@@ -71,8 +71,9 @@ def weigh(
     chances = dict.fromkeys(votes, rest)
     chances[heard.trade], chances[heard.second] = heard.probability, heard.second_probability
     unclear, pointers = chances.pop(UNCLEAR, 0.0), named or votes
+    pointed = sum(pointers.values())
     for trade, said in pointers.items():
-        chances[trade] += unclear * said / sum(pointers.values())
+        chances[trade] += unclear * said / pointed
     scores = {
         trade: math.log(max(chance, _LEAST))
         for trade, chance in chances.items()

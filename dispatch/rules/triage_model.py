@@ -2,15 +2,10 @@
 
 Every feature of a text (``triage_features``) has a row of weights, one for each answer to each question (trade, hazard,
 urgency, kind). Rows are added, and their sum is scaled by the text's length: its scores. A second look
-(``triage_look``) sees what they say together. The file says its format and carries a checksum: what is damaged or of
-another version is refused before anything is classified.
+(``triage_look``) sees what they say together. ``triage_file`` writes and reads it.
 """
 
-import hashlib
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from itertools import accumulate, pairwise, repeat
 from typing import Any, Final
 
@@ -18,20 +13,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from dispatch.errors import Broken
 from dispatch.rules.triage_look import ALARM, PRESSING, Look, SecondLook, seen
 from dispatch.rules.triage_lookup import FeatureIndex, Numbers
 
-MAGIC: Final = b"dispatch-triage\n"
-FORMAT: Final = 5
-FILE: Final = "triage_model.bin"
 OUT_OF_SCOPE: Final = "out_of_scope"
 UNCLEAR: Final = "unclear"
 """The answer for what says that something is wrong, and not what: no trade, and no craft can be sent."""
 CALM: Final = "calm"
 _ODDS_OF_SCORE: Final = 3.0
 """What turns a score into log odds, roughly, where there is no second look."""
-_SUM_LENGTH: Final = 32
 _REASONS: Final = 4
 _LOOKED_AT: Final = 12
 QUESTIONS: Final = ("trade", "hazard", "urgency", "kind")
@@ -43,18 +33,8 @@ Floats = NDArray[np.float32]
 Numeric = NDArray[np.floating[Any]]
 
 
-class ModelError(Broken):
-    """The model's file cannot be used: damaged, or made for another version. `code` is stable."""
-
-    def __init__(self, code: str, what: str) -> None:
-        """``what`` is wrong; the remedy is always the same."""
-        remedy = "build it anew with `make model` (one of your own: `dispatch train`), or install the package again"
-        super().__init__(f"{code}: {what}; {remedy}")
-        self.code = code
-
-
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file holds: for each question its answers, and a row of weights for each of the features in ``names``.
+    """What a model is: for each question its answers, and a row of weights for each of the features in ``names``.
 
     ``rows`` are int8, a column for each answer to each question; ``scale`` turns a column's whole numbers into
     weights. ``squares`` are how much a row counts for the length of a text. ``sharpness`` and ``doubt`` calibrate the
@@ -99,7 +79,7 @@ class Prediction(msgspec.Struct, frozen=True):
 
 
 class Model:
-    """A model, ready to be asked. Make one with :func:`load`."""
+    """A model, ready to be asked. ``triage_file.load`` reads one."""
 
     def __init__(self, document: Document) -> None:
         """Index ``document``."""
@@ -265,44 +245,3 @@ def parts_of(answers: Mapping[str, Sequence[str]]) -> dict[str, slice]:
     """The columns of each question, where the answers to one stand after those to another."""
     ends = list(accumulate(map(len, answers.values()), initial=0))
     return {name: slice(*bounds) for name, bounds in zip(answers, pairwise(ends), strict=True)}
-
-
-def write(document: Document) -> bytes:
-    """The file of a model: magic, format, checksum, and the document, packed."""
-    packed = zlib.compress(msgspec.msgpack.encode(document), 9)
-    return MAGIC + bytes([FORMAT]) + hashlib.sha256(packed).digest() + packed
-
-
-def load(data: bytes, name: str = FILE) -> Model:
-    """Read a model's file; ``name`` is what errors call it.
-
-    Raises:
-        ModelError: ``model_damaged`` or ``model_version``.
-    """
-    head = len(MAGIC) + 1
-    if not data.startswith(MAGIC) or len(data) < head + _SUM_LENGTH:
-        raise ModelError("model_damaged", f"{name} is not a model of triage")
-    if data[head - 1] != FORMAT:
-        raise ModelError("model_version", f"{name} has format {data[head - 1]}, and this engine reads {FORMAT}")
-    packed = data[head + _SUM_LENGTH :]
-    if hashlib.sha256(packed).digest() != data[head : head + _SUM_LENGTH]:
-        raise ModelError("model_damaged", f"the checksum of {name} does not match")
-    try:
-        return Model(msgspec.msgpack.decode(zlib.decompress(packed), type=Document))
-    except (msgspec.MsgspecError, ValueError, KeyError, zlib.error) as error:
-        raise ModelError("model_damaged", f"{name} cannot be read: {error}") from error
-
-
-@cache
-def shipped() -> Model:
-    """The model in the package, read once.
-
-    Raises:
-        ModelError: if it is damaged or of another version.
-    """
-    path = files("dispatch.rules").joinpath(FILE)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError("model_damaged", f"{FILE} cannot be read: {error}") from error
-    return load(data)

@@ -12,6 +12,7 @@ import pytest
 from dispatch.cli.learner import NEEDED
 from dispatch.cli.train import command
 from dispatch.config import load_model
+from dispatch.rules.triage_file import read
 from tests.cli.test_classify import write_table
 from tests.support.models import tiny
 
@@ -123,11 +124,9 @@ def test_the_same_log_and_corpus_give_the_same_bytes_and_the_model_knows_what_pe
 
 @LEARNS
 def test_a_word_that_only_one_order_has_is_not_in_the_model(corpus, tmp_path):
-    from tests.support.models import decoded
-
     out = tmp_path / "ours.bin"
     run("train", "--log", write_log(tmp_path / "log.jsonl"), "--corpus", corpus, "--out", out, "--json")
-    grams = decoded(out.read_bytes()).names.split("\n")
+    grams = read(out.read_bytes()).names.split("\n")
     assert {"蓝盒", "tap"} <= set(grams)
     assert [gram for gram in grams if "zach" in gram] == []
 

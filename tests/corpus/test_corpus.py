@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import campus
 from corpus import reading
 from corpus.reading import URGENCIES, CorpusError, cores
 from dispatch.config import load_config
 from dispatch.models.policy import KINDS
 from dispatch.rules.triage_model import CALM, OUT_OF_SCOPE, QUESTIONS, UNCLEAR
+from tests.rules import test_triage_ordinary as ordinary
 
 POLICY = load_config(Path(__file__).parents[2] / "config")
 TRADES = {*POLICY.trades, OUT_OF_SCOPE}
@@ -31,7 +33,7 @@ def pieces(text):
 
 
 def test_there_are_enough_of_them():
-    assert len(CORES) >= 131_000
+    assert len(CORES) >= 143_000
     assert len(HELD_OUT) >= 2_640
     assert sum(core.phenomenon == "paraphrase" for core in HELD_OUT) >= 400
     assert sum("\u4e00" <= char <= "\u9fff" for core in CORES for char in core.text[:1]) > len(CORES) / 3
@@ -133,3 +135,12 @@ def test_a_text_without_a_voice_above_it_is_refused(tmp_path):
     (tmp_path / "bad.txt").write_text("@trade gas\nn 灶台打不着\n", encoding="utf-8")
     with pytest.raises(CorpusError, match=r"bad\.txt:2"):
         list(cores(tmp_path))
+
+
+def test_no_sentence_by_which_the_engine_is_tested_is_learnt():
+    emergencies = {bare(text) for told in ordinary.NOW.values() for text in told}
+    clauses = {bare(clause) for _, text in campus.TEXTS for clause in re.split("[,，]| and ", text)}
+    tested = emergencies | {each for each in clauses if len(each) >= (20 if each.isascii() else 8)}
+    learnt = {bare(core.text) for core in CORES if core.split == "open"}
+    learnt |= {bare(piece) for told in PIECES.values() for _, piece in told}
+    assert sorted(tested & learnt) == []

@@ -12,8 +12,8 @@ from tests.rules import test_triage_ordinary as ordinary
 FRAMED = list(framed())
 
 
-def without(question, frame):
-    """How often each answer to a question stands in a frame."""
+def answers_around(question, frame):
+    """How often a frame stands around each answer to a question."""
     before, after = frame.split(SLOT)
     return Counter(
         answer
@@ -23,17 +23,17 @@ def without(question, frame):
 
 
 def test_a_frame_is_put_around_every_craft_and_every_danger_alike():
-    hazards = without("hazard", "Dear facilities, {}. Could you please arrange for it?")
+    hazards = answers_around("hazard", "Dear facilities, {}. Could you please arrange for it?")
     alarms = sum(count for answer, count in hazards.items() if answer != CALM)
     assert len(hazards) == 11
     assert hazards[CALM] == alarms == 10
-    crafts = without("trade", "跟您反映一下，{}")
+    crafts = answers_around("trade", "跟您反映一下，{}")
     assert set(crafts.values()) == {1}
     assert set(crafts) == {answer for answer, _ in pieces("trade")}
 
 
 def test_what_is_broken_may_be_anything():
-    assert len(set(without("trade", "there is something wrong with the {}").values())) == 1
+    assert len(set(answers_around("trade", "there is something wrong with the {}").values())) == 1
     things = list(pieces("things", FRAMES))
     assert {craft for craft, _ in things} == {answer for answer, _ in pieces("trade")} - {UNCLEAR}
     assert [thing for thing, count in Counter(things).items() if count > 1] == []

@@ -17,7 +17,7 @@ from dispatch.config import load_config, load_model
 from dispatch.models.requests import RequestSubmitted
 from dispatch.rules.events import Event
 from dispatch.rules.triage import classify, hear
-from dispatch.rules.triage_model import ModelError, shipped
+from dispatch.rules.triage_file import ModelError, shipped
 from tests.support.models import tiny, tiny_model
 
 

@@ -4,13 +4,14 @@ import msgspec
 import numpy as np
 import pytest
 
+from dispatch.rules.triage_file import ModelError, load, read, write
 from dispatch.rules.triage_look import ALARM, PRESSING, Look, SecondLook, seen
-from dispatch.rules.triage_model import Model, ModelError, load, write
-from tests.support.models import ANSWERS, decoded, tiny
+from dispatch.rules.triage_model import Model
+from tests.support.models import ANSWERS, tiny
 
 WIDTH = sum(map(len, ANSWERS.values())) + 4
 """Scores, two hazards, how much is known, and 1."""
-DOCUMENT = decoded(tiny("t", smoke={"fire": 4.0}, drip={"plumbing": 4.0}))
+DOCUMENT = read(tiny("t", smoke={"fire": 4.0}, drip={"plumbing": 4.0}))
 
 
 def a_look(hidden, out, *answers):

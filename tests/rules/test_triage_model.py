@@ -10,7 +10,7 @@ from dispatch.models.policy_words import Words
 from dispatch.rules.policy import compile_policy
 from dispatch.rules.triage import classify, hear
 from dispatch.rules.triage_features import features
-from dispatch.rules.triage_model import FILE, FORMAT, MAGIC, ModelError, load, shipped
+from dispatch.rules.triage_file import FILE, FORMAT, MAGIC, ModelError, load, shipped
 from dispatch.rules.words import fold
 
 POLICY = load_config(Path(__file__).parents[2] / "config")

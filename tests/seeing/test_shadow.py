@@ -3,7 +3,7 @@
 import pytest
 
 from dispatch.agents import shadow
-from dispatch.rules.triage_model import shipped
+from dispatch.rules.triage_file import shipped
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

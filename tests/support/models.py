@@ -1,9 +1,9 @@
 """Models of triage that are small enough to be read: each piece of words pulls towards the answers that are said."""
 
-import msgspec
 import numpy as np
 
-from dispatch.rules.triage_model import Document, Model, load, write
+from dispatch.rules.triage_file import load, write
+from dispatch.rules.triage_model import Document, Model
 
 ANSWERS = {
     "trade": ("electrical", "network", "out_of_scope", "plumbing"),
@@ -39,11 +39,3 @@ def tiny(version: str, **pulls: dict[str, float]) -> bytes:
 def tiny_model(version: str, **pulls: dict[str, float]) -> Model:
     """The same, ready to be asked."""
     return load(tiny(version, **pulls))
-
-
-def decoded(data: bytes) -> Document:
-    """What a model's file holds."""
-    import zlib
-
-    head = data.index(b"\n") + 2 + 32
-    return msgspec.msgpack.decode(zlib.decompress(data[head:]), type=Document)
