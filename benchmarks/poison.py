@@ -6,6 +6,7 @@ no good order may be missing. Rounds in turn, A B B A, so that neither side gain
 
 import argparse
 import asyncio
+import statistics
 import sys
 from typing import Any
 
@@ -76,6 +77,16 @@ async def wait_for_letters(client: Client, worker: Child, expected: int) -> dict
     return found
 
 
+def uncertainty(sides: dict[bool, list[dict[str, Any]]]) -> float | None:
+    """The standard error of the ratio: from how much the A B B A blocks differ; None of fewer than two."""
+    pairs = [
+        [sum(one["rate"] for one in sides[bad][at : at + 2]) for at in range(0, len(sides[bad]) - 1, 2)]
+        for bad in (True, False)
+    ]
+    ratios = [poisoned / clean for poisoned, clean in zip(*pairs, strict=True) if clean]
+    return round(statistics.stdev(ratios) / len(ratios) ** 0.5, 3) if len(ratios) > 1 else None
+
+
 async def run(bench: Bench, given: argparse.Namespace) -> dict[str, Any]:
     """All rounds."""
     config = engine.write_campus(bench)
@@ -94,11 +105,13 @@ async def run(bench: Bench, given: argparse.Namespace) -> dict[str, Any]:
             found = await wait_for_letters(client, worker, sent)
             counts = await engine.check(client, worker)
     clean, poisoned = (median([one["rate"] for one in sides[bad]]) for bad in (False, True))
+    costs = [median([one["cpu_us_each"] for one in sides[bad]]) for bad in (False, True)]
     good = engine.WARM_UP + 2 * given.rounds * given.orders
     whole = good == counts["assigned_in_all"] == counts["completed_in_all"] and sum(found.values()) == sent
     return {
         "name": "poison", "ratio": round(poisoned / clean, 3), "engine": poisoned, "baseline": clean,
-        "unit": "good orders/s with poison over without", "poison_sent": sent, "dead_letters": sum(found.values()),
+        "unit": "good orders/s with poison over without", "ratio_error": uncertainty(sides),
+        "cpu_us": {"engine": costs[1], "baseline": costs[0]}, "poison_sent": sent, "dead_letters": sum(found.values()),
         "codes": found, "counts": counts, "good_orders": good, "whole": whole, "expected_ratio": EXPECTED_RATIO,
         "runs": {"engine": sides[True], "baseline": sides[False]}, "machine": machine(),
     }  # fmt: skip
