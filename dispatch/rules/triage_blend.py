@@ -18,10 +18,10 @@ from dispatch.rules.policy import Policy
 from dispatch.rules.triage_model import OUT_OF_SCOPE, UNCLEAR, Prediction
 from dispatch.rules.words import Hit
 
-CALM_BELOW: Final = -2.0
+CALM_BELOW: Final = -2.2
 """Log odds of an alarm at which a word of alarm is taken for a figure of speech, a drill, or a thing of the past."""
 
-ALARM_ABOVE: Final = -1.5
+ALARM_ABOVE: Final = -1.1
 """Log odds at which the model alone calls it an emergency: a miss is worse than a false alarm."""
 
 DENIED_ABOVE: Final = 3.0
