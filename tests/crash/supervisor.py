@@ -50,7 +50,7 @@ class Worker:
         self._ready.unlink(missing_ok=True)
         self.starts += 1
         self.started_at_s = time.monotonic()
-        self.expected_end = False
+        self.expected_end = self.armed  # it may have been armed while the one before was dying
         environment = {**os.environ, **self.stage.environment(self.name, **self._environment)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
